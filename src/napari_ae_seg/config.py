@@ -1,0 +1,262 @@
+"""Every parameter of the package, declared once: widgets, command line, API and model files all read it here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+FeatureName = Literal["auto", "intensity", "mixed", "texture", "latent", "multiscale", "decoder"]
+MethodName = Literal["auto", "kmeans", "gmm", "bayes", "ward", "hdbscan", "spherical", "regions", "joint"]
+
+
+class Config(BaseModel):
+    """A set of parameters: immutable, checked when made, documented by the line below each field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+    def but(self, **changes: Any) -> Any:
+        """The same parameters with `changes`, checked again.
+
+        >>> TrainingConfig().but(steps=60).steps
+        60
+        """
+        return type(self)(**{**self.model_dump(exclude_unset=True), **changes})
+
+
+class NetworkConfig(Config):
+    """The shape of the autoencoder."""
+
+    kind: Literal["conv", "dense"] = "conv"
+    """conv looks at the image at several scales; dense passes small patches through fully connected layers."""
+
+    ndim: Literal[0, 2, 3] = 0
+    """2 takes a volume slice by slice, 3 as a volume; 0 decides: a z axis longer than 7 is a volume."""
+
+    latents: Annotated[int, Field(ge=0, le=1024)] = 16
+    """Numbers that describe a place in the image; more keep finer differences. 0 chooses from the data. A dense network's default is 256."""
+
+    width: Annotated[int, Field(ge=1, le=512)] = 8
+    """Channels of the first level of a conv network; each level below has twice as many."""
+
+    levels: Annotated[int, Field(ge=1, le=6)] = 4
+    """Scales of a conv network; each halves the resolution of the one above."""
+
+    down: Literal["average", "max", "strided"] = "average"
+    """How a conv network halves the resolution."""
+
+    up: Literal["nearest", "unpool"] = "nearest"
+    """How its decoder doubles it again; unpool puts each value back where the maximum was (needs down = max)."""
+
+    window: Annotated[int, Field(ge=0, le=64)] = 0
+    """Side of the patch a dense network sees; 0 is 28 in 2D and 9 in 3D."""
+
+    hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = ()
+    """Sizes of further fully connected layers between a dense network's patch and its latents."""
+
+    sparsity: Literal["none", "l1", "topk", "l0"] = "none"
+    """Keep few latents active: l1 shrinks them, topk keeps the largest, l0 learns a gate for each."""
+
+    active: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Latents that topk leaves active at each place; 0 is a quarter of them."""
+
+    variational: bool = False
+    """Learn a distribution of latents, from which new images can be drawn."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of latents silenced at random while training."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dense_latents(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("kind") == "dense" and "latents" not in values:
+            return {**values, "latents": 256}
+        return values
+
+    @model_validator(mode="after")
+    def _agree(self) -> NetworkConfig:
+        if self.up == "unpool" and self.down != "max":
+            raise ValueError("up='unpool' puts values back where the maximum was: it needs down='max'")
+        if self.sparsity == "topk" and self.latents and self.active > self.latents:
+            raise ValueError(f"active={self.active} is more than the {self.latents} latents there are")
+        return self
+
+
+class RunConfig(Config):
+    """Where and how reproducibly something runs."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of everything random; the same seed and thread count give the same result."""
+
+    device: Device = "auto"
+    """auto takes the GPU if there is one; or cpu, cuda, cuda:1, mps."""
+
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """CPU threads; 0 leaves one core free."""
+
+
+class TrainingConfig(RunConfig):
+    """How the autoencoder learns."""
+
+    steps: Annotated[int, Field(ge=0, le=10_000_000)] = 200
+    """Training steps; each learns from one batch of patches."""
+
+    batch: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Patches in a batch; halved by itself when memory runs out."""
+
+    patch: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Side of the square patches a conv network learns from; 0 is 64 in 2D and 32 in 3D."""
+
+    loss: Literal["mse", "bce", "l1", "huber"] = "mse"
+    """How a reconstruction is compared with the image; bce compares both within 0 to 1."""
+
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """The rule that turns errors into weights."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 4e-3
+    """Highest learning rate; it warms up to it and falls along a cosine."""
+
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Share of the steps in which the learning rate rises."""
+
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-2
+    """Pull of the weights towards zero."""
+
+    clip: Annotated[float, Field(ge=0)] = 1.0
+    """Longest gradient allowed; 0 allows any."""
+
+    corruption: Literal["masked", "noise", "none"] = "masked"
+    """What the network must repair while it learns: hidden blocks, added noise, or nothing."""
+
+    masked_share: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    """Share of each patch that masked blocks hide."""
+
+    masked_block: Annotated[int, Field(ge=1, le=128)] = 8
+    """Side of a masked block in pixels."""
+
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.3
+    """Strength of the added noise, in standard deviations of the image."""
+
+    alpha: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+    """Weight of the reconstruction."""
+
+    beta: Annotated[float, Field(ge=0, le=1e6)] = 1e-2
+    """Weight of the sparsity of the latents, when the network has one."""
+
+    kl: Annotated[float, Field(ge=0, le=1e6)] = 1e-3
+    """Weight of the prior of a variational network."""
+
+    contrast: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    """Weight of a term that pulls the latents of neighbouring patches together."""
+
+    validation: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Share of the image held back to check what was learnt."""
+
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Stop after this many checks without an improvement; 0 never stops early."""
+
+    target_loss: Annotated[float, Field(ge=0)] = 0.0
+    """Stop once the loss on held-back patches falls to this; 0 never."""
+
+    max_minutes: Annotated[float, Field(ge=0)] = 0.0
+    """Stop after this many minutes; 0 never."""
+
+    flips: bool = True
+    """Show patches flipped and turned by quarters, too."""
+
+    intensity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Random change of brightness and contrast of the patches."""
+
+    focus: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the patches drawn where there is something to see."""
+
+    precision: Literal["auto", "fp32", "mixed"] = "auto"
+    """mixed computes in 16 bits; auto does so where a probe shows that it is faster."""
+
+
+class SegmentationConfig(RunConfig):
+    """How features become labels."""
+
+    n_clusters: Annotated[int, Field(ge=0, le=256)] = 0
+    """Number of clusters; 0 chooses it from the data."""
+
+    max_clusters: Annotated[int, Field(ge=2, le=64)] = 10
+    """Largest number of clusters that the automatic choice considers."""
+
+    features: FeatureName = "auto"
+    """What is clustered: intensity, texture, a mix of both, or what the network says; auto chooses from the data."""
+
+    method: MethodName = "auto"
+    """How places are grouped; auto is k-means, or a Gaussian mixture where the intensities blend into each other."""
+
+    covariance: Literal["full", "diag", "tied"] = "full"
+    """Shape of the clusters of a Gaussian mixture."""
+
+    stride: Literal[0, 1, 2, 4] = 0
+    """Clusters every pixel, every second or every fourth, and sharpens afterwards; 0 is 1 for small images and 2 for others."""
+
+    smoothing: Annotated[float, Field(ge=0, le=100)] = 8.0
+    """How strongly neighbouring places share a label."""
+
+    sharpen: bool = True
+    """Let the borders follow the edges of the image."""
+
+    min_size: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Regions of fewer pixels take the label around them."""
+
+    fill_holes: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Holes of up to this many pixels inside a region take its label."""
+
+    majority: Annotated[int, Field(ge=0, le=50)] = 0
+    """Radius in pixels within which the most frequent label wins."""
+
+    surround: bool = True
+    """Leave a uniform dark surround of a colour image (fundus, endoscopy) out of the clustering."""
+
+    normalise: Literal["model", "image"] = "model"
+    """model keeps the brightness range learnt in training; image fits it anew to each image."""
+
+    cut: Annotated[int, Field(ge=0, le=64)] = 0
+    """Granularity: cut the tree of clusters at this many segments; 0 keeps the clusters."""
+
+    superpixels: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Tiny regions that the regions method starts from; 0 is one per 150 pixels, at most 4000."""
+
+    refine_steps: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Steps of fine-tuning of the joint method."""
+
+    samples: Annotated[int, Field(ge=100, le=1_000_000)] = 8000
+    """Places that the clusters are fitted on."""
+
+    restarts: Annotated[int, Field(ge=1, le=100)] = 8
+    """Fits from different seeds, of which the best is kept."""
+
+
+def defaults(config: type[Config]) -> dict[str, Any]:
+    """Name -> default of every field of `config`."""
+    return {name: field.default for name, field in config.model_fields.items()}
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "fast": {"steps": 60},
+    "texture": {"features": "texture"},
+    "fine": {"levels": 3, "stride": 1, "smoothing": 2.0},
+    "histology": {"features": "mixed", "min_size": 30},
+    "3d": {"ndim": 3},
+    "sparse": {"sparsity": "topk", "latents": 32, "features": "latent"},
+    "dense": {"kind": "dense", "features": "latent"},
+}
+"""Named sets of fields of NetworkConfig, TrainingConfig and SegmentationConfig; the rest stay at their defaults."""
+
+
+def preset(name: str, config: type[Config]) -> dict[str, Any]:
+    """The fields that preset `name` sets in `config`.
+
+    >>> preset("fast", TrainingConfig)
+    {'steps': 60}
+    """
+    if name not in PRESETS:
+        raise ValueError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
+    return {key: value for key, value in PRESETS[name].items() if key in config.model_fields}

@@ -1,0 +1,1 @@
+"""The napari docks; the only room that imports napari and Qt."""

@@ -1,0 +1,1 @@
+"""Reading images as lazy stacks, normalising them, and cutting them into patches and tiles; never imports torch."""
