@@ -1,0 +1,47 @@
+# Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
+.PHONY: help demo test check bench docs-screenshots pins clean
+.DEFAULT_GOAL := help
+
+PYTHON ?=
+ARGS ?=
+export PYTHON
+
+RUN := .venv/bin/python
+SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
+# A window is opened where there is a screen: X11, Wayland or a Mac.
+PURPOSE := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname -s))),window,run)
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+demo:  ## segment a sample image; opens napari where there is a screen, otherwise writes labels and a picture
+	@scripts/setup $(PURPOSE)
+	.venv/bin/napari-ae-seg demo $(ARGS)
+
+test:  ## the whole test suite, under Xvfb; ARGS="tests/images -k tiff" narrows it
+	@scripts/setup dev
+	$(SCREEN) $(RUN) -m pytest $(ARGS)
+
+check:  ## style, types, floors, manifest, doctests
+	@scripts/setup dev
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+	.venv/bin/npe2 validate napari.yaml
+	$(SCREEN) $(RUN) -m pytest -q src
+
+bench:  ## speed, memory and accuracy, as ratios; SETS=, METHODS= and LIMIT= narrow it
+	@scripts/setup dev
+	$(RUN) -m benchmarks $(ARGS)
+
+docs-screenshots:  ## the pictures in docs/, from the running docks
+	@scripts/setup dev
+	$(SCREEN) $(RUN) docs/screenshots.py
+
+pins:  ## write constraints.txt anew from what .venv holds
+	@scripts/setup dev
+	scripts/pins
+
+clean:  ## remove what the targets made
+	rm -rf .venv demo-output .bench-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
