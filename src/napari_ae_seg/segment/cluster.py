@@ -1,0 +1,227 @@
+"""Places become clusters: one table of methods, one fitted thing that scores any features chunk by chunk.
+
+Clusters are numbered by increasing value of their first feature, unless the caller renumbers them (`reorder`) or a
+previous fit is given, whose ids and colours are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import match
+from .kmeans import kmeans
+from .mixture import Mixture, fit_mixture
+from .prototypes import Prototypes, around
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..config import SegmentationConfig
+
+CHUNK = 1 << 17
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a method returns: a model that gives memberships, and figures of merit."""
+
+    model: Prototypes | Mixture
+    quality: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A fitted clustering of places; labels are cluster index + 1."""
+
+    method: str
+    model: Prototypes | Mixture
+    sample: np.ndarray
+    """(n, F) float32, the places it was fitted on."""
+    colours: tuple[int, ...]
+    """A colour index per cluster, kept when clusters are matched to those of an earlier fit."""
+    quality: dict[str, float] = field(default_factory=dict)
+    curve: dict[int, float] = field(default_factory=dict)
+    """Criterion per number of clusters, when that was chosen from the data."""
+    note: str = ""
+    """One sentence on what could not be as asked; empty otherwise."""
+
+    @property
+    def k(self) -> int:
+        """Number of clusters."""
+        return self.model.k
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Log memberships (K, *grid) of `features` (F, *grid): unnormalised, the largest is the label."""
+        flat = features.reshape(len(features), -1)
+        model = self.model.to(features.device)
+        out = torch.empty(self.k, flat.shape[1], device=features.device)
+        for start in range(0, flat.shape[1], CHUNK):
+            out[:, start : start + CHUNK] = model.memberships(flat[:, start : start + CHUNK].T.float()).T
+        return out.reshape(self.k, *features.shape[1:])
+
+    def assign(self, features: Tensor) -> Tensor:
+        """Cluster index 0 .. K-1 of each place, (*grid), of `features` (F, *grid); scores are not stored."""
+        flat = features.reshape(len(features), -1)
+        model = self.model.to(features.device)
+        parts = [model.memberships(part.T.float()).argmax(1) for part in flat.split(CHUNK, dim=1)]
+        return torch.cat(parts).reshape(features.shape[1:])
+
+    @cached_property
+    def sample_labels(self) -> np.ndarray:
+        """(n,) cluster index of each place of the sample."""
+        return np.asarray(self.assign(torch.from_numpy(self.sample.T)))
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """(K, F) mean features of each cluster's places in the sample."""
+        return _means(self.sample, self.sample_labels, self.k)
+
+    def permuted(self, order: Sequence[int]) -> Clusters:
+        """The same clusters in another order: number i is what was number `order[i]`."""
+        picked = torch.tensor(order, device=_device(self.model))
+        return replace(self, model=self.model.permuted(picked), colours=tuple(self.colours[i] for i in order))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Everything `from_state` needs: plain values, and arrays."""
+        model = self.model.to(torch.device("cpu"))
+        meta: dict[str, Any] = {
+            "method": self.method,
+            "colours": list(self.colours),
+            "quality": self.quality,
+            "curve": {str(k): value for k, value in self.curve.items()},
+            "note": self.note,
+        }
+        arrays = {"sample": self.sample}
+        if isinstance(model, Mixture):
+            meta["model"] = {"kind": "mixture", "likelihood": model.likelihood}
+            arrays |= {name: getattr(model, name).numpy() for name in ("weights", "means", "roots")}
+        else:
+            meta["model"] = {"kind": "prototypes", "scale": model.scale, "spherical": model.spherical}
+            arrays |= {name: getattr(model, name).numpy() for name in ("centres", "owner")}
+        return meta, arrays
+
+    @classmethod
+    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Clusters:
+        """The clusters that `state` described."""
+        about = {name: value for name, value in meta["model"].items() if name != "kind"}
+        kept = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items() if name != "sample"}
+        kind: Callable[..., Prototypes | Mixture] = Mixture if meta["model"]["kind"] == "mixture" else Prototypes
+        model = kind(**kept, **about)
+        curve = {int(k): float(value) for k, value in meta["curve"].items()}
+        return cls(
+            meta["method"], model, arrays["sample"], tuple(meta["colours"]), dict(meta["quality"]), curve, meta["note"]
+        )
+
+
+def fit_clusters(
+    x: np.ndarray | Tensor, config: SegmentationConfig, method: str, k: int, previous: Clusters | None = None
+) -> Clusters:
+    """Clusters of the places `x` (n, F) by `method`, `k` of them, fitted where `x` lies (CPU or GPU).
+
+    Fewer than `k` only if `x` holds fewer distinct places (the note says so) or by HDBSCAN. Places with a NaN are left
+    out; of more than `config.samples`, that many are drawn. `previous` lends its ids and colours to the clusters that
+    match its own.
+
+    >>> from napari_ae_seg.config import SegmentationConfig
+    >>> x = np.array([[0.0], [0.1], [5.0], [5.1]])
+    >>> fit_clusters(x, SegmentationConfig(), "kmeans", 2).sample_labels.tolist()
+    [0, 0, 1, 1]
+    """
+    if method not in METHODS:
+        raise ValueError(f"there is no clustering of places by {method!r}; there are {', '.join(METHODS)}")
+    points = _sample(x, config)
+    most = _distinct(points, k)
+    note = "" if most >= k else f"the image holds {most} distinct places, too few for {k} clusters"
+    fitted = METHODS[method](points, min(k, most), config)
+    clusters = Clusters(method, fitted.model, points.cpu().numpy(), (), fitted.quality, note=note)
+    clusters = replace(clusters, colours=tuple(range(clusters.k)))
+    if previous is not None and previous.sample.shape[1] == points.shape[1]:
+        return matched(clusters, previous)
+    return reorder(clusters, clusters.centres[:, 0])
+
+
+def reorder(clusters: Clusters, keys: np.ndarray) -> Clusters:
+    """The clusters numbered (and coloured) by increasing `keys` (K,), such as the mean intensity of each."""
+    order = np.argsort(keys, kind="stable")
+    return replace(clusters.permuted(order.tolist()), colours=tuple(range(clusters.k)))
+
+
+def matched(clusters: Clusters, previous: Clusters) -> Clusters:
+    """The clusters with the ids and colours of the `previous` ones they overlap most with; new ones get new colours."""
+    points = torch.from_numpy(clusters.sample.T)
+    links = match.pairs(np.asarray(previous.assign(points)), clusters.sample_labels, previous.k, clusters.k)
+    painted = replace(clusters, colours=tuple(match.colours(links, previous.colours, clusters.k)))
+    return painted.permuted(match.order(links, clusters.k))
+
+
+def _kmeans(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
+    found = kmeans(x, k, seed=config.seed, restarts=config.restarts)
+    spread = float(x.var(0, correction=0).sum()) * len(x)
+    return Fitted(around(x, found.centres), {"explained": 1 - found.inertia / max(spread, 1e-30)})
+
+
+def _mixture(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
+    best: Mixture | None = None
+    for seed in range(config.seed, config.seed + 3):
+        start = kmeans(x, k, seed=seed, restarts=max(1, config.restarts // 3))
+        found = fit_mixture(x, start.labels, k, config.covariance)
+        if _all_seen(found, x) and (best is None or found.likelihood > best.likelihood):
+            best = found
+    if (
+        best is None
+    ):  # a component covers another everywhere: one round from k-means, all of one shape, keeps them apart
+        best = fit_mixture(x, start.labels, k, "tied", iterations=1)
+        best = best if _all_seen(best, x) else _balls(x, k, config)
+    return Fitted(best, {"likelihood": best.likelihood})
+
+
+def _balls(x: Tensor, k: int, config: SegmentationConfig) -> Mixture:
+    """Equal round Gaussians on the k-means centres: every one of them is the nearest to some place."""
+    found = kmeans(x, k, seed=config.seed, restarts=config.restarts)
+    width = max(found.inertia / x.numel(), 1e-12) ** -0.5
+    return Mixture(torch.full((k,), 1 / k, device=x.device), found.centres, torch.full_like(found.centres, width))
+
+
+METHODS: dict[str, Callable[[Tensor, int, SegmentationConfig], Fitted]] = {
+    "kmeans": _kmeans,
+    "gmm": _mixture,
+}
+
+
+def _all_seen(mixture: Mixture, x: Tensor) -> bool:
+    return len(torch.unique(mixture.joint(x).argmax(1))) == mixture.k
+
+
+def _sample(x: np.ndarray | Tensor, config: SegmentationConfig) -> Tensor:
+    points = (x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x, np.float32))).float()
+    if points.ndim != 2:
+        raise ValueError(f"places to cluster are rows of features, (n, F); got an array of shape {tuple(points.shape)}")
+    whole = points.isfinite().all(1)
+    points = points if bool(whole.all()) else points[whole]
+    if not len(points):
+        raise ValueError("there is nothing to cluster: no place has a finite value in every feature")
+    if len(points) > config.samples:
+        generator = torch.Generator().manual_seed(config.seed)
+        points = points[torch.randperm(len(points), generator=generator)[: config.samples].to(points.device)]
+    return points.contiguous()
+
+
+def _distinct(x: Tensor, k: int) -> int:
+    """Number of distinct rows, or any number >= k."""
+    along_one_line = len(torch.unique(x[:, 0]))
+    return along_one_line if along_one_line >= k else len(torch.unique(x, dim=0))
+
+
+def _means(x: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    sums = np.stack([np.bincount(labels, column, k) for column in x.T.astype(np.float64)], 1)
+    return np.asarray(sums / np.maximum(np.bincount(labels, minlength=k), 1)[:, None], np.float32)
+
+
+def _device(model: Prototypes | Mixture) -> torch.device:
+    return model.means.device if isinstance(model, Mixture) else model.centres.device
