@@ -17,6 +17,8 @@ from .images.stack import read as read
 from .model import Autoencoder as Autoencoder
 from .segmenter import Segmenter as Segmenter
 from .segments import Segments as Segments
+from .session import Session as Session
+from .session import current as current
 from .training import Fit as Fit
 from .training import estimate as estimate
 from .training import train as train

@@ -1,0 +1,143 @@
+"""Forms made from configurations: a row per field, in the words, ranges and tooltips of its declaration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_ae_seg.config import Config
+
+from . import words
+from .controls import Combo, Control, control, tooltip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+C = TypeVar("C", bound=Config)
+
+
+class Form(QWidget):
+    """A row for each of `names`, fields of `config`."""
+
+    changed = Signal(str)
+
+    def __init__(self, config: type[Config], names: Iterable[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.config = config
+        self.controls: dict[str, Control] = {}
+        self._layout = rows(self)
+        for name in names:
+            self._add(name)
+
+    def values(self) -> dict[str, Any]:
+        """Name -> value of every row."""
+        return {name: made.read() for name, made in self.controls.items()}
+
+    def relevant(self) -> dict[str, Any]:
+        """Name -> value of the rows that are not hidden as meaningless."""
+        return {name: made.read() for name, made in self.controls.items() if self._layout.isRowVisible(made.widget)}
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Show `values`; names that have no row here are skipped."""
+        for name in self.controls.keys() & values.keys():
+            self.controls[name].write(values[name])
+
+    def offer(self, name: str, values: Iterable[Any]) -> None:
+        """Offer `values` in the choice `name`."""
+        combo = self.controls[name].widget
+        assert isinstance(combo, Combo)
+        combo.offer({value: words.choice(name, value) for value in values})
+
+    def show_relevant(self, values: Mapping[str, Any]) -> None:
+        """Hide the rows that `values` of this and other forms leave without meaning."""
+        for name, made in self.controls.items():
+            rule = words.RELEVANT.get(name)
+            if rule is not None and (visible := rule(values)) != self._layout.isRowVisible(made.widget):
+                self._layout.setRowVisible(made.widget, visible)
+
+    def row(self, text: str, widget: QWidget, tip: str = "") -> None:
+        """Add a row of another kind below the others."""
+        self._layout.addRow(caption(text, tip), widget)
+
+    def _add(self, name: str) -> None:
+        field = self.config.model_fields[name]
+        made = self.controls[name] = control(name, field)
+        self._layout.addRow(caption(words.label(name), field.description or ""), made.widget)
+        made.changed.connect(lambda *_: self.changed.emit(name))
+
+
+def values(*forms: Form) -> dict[str, Any]:
+    """Name -> value of every row of `forms`."""
+    return {name: value for form in forms for name, value in form.values().items()}
+
+
+def read(config: type[C], *forms: Form) -> C:
+    """The configuration that `forms` show; ValueError in one sentence if its fields contradict each other."""
+    given = {name: value for form in forms if form.config is config for name, value in form.relevant().items()}
+    try:
+        return config(**given)
+    except ValidationError as error:
+        raise ValueError("; ".join(_sentence(detail) for detail in error.errors())) from None
+
+
+def fold(title: str, *widgets: QWidget) -> QCollapsible:
+    """`widgets` folded away under `title`."""
+    folded = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    folded.setDuration(0)
+    folded.layout().setContentsMargins(0, 0, 0, 0)
+    folded.layout().setSpacing(2)
+    folded.content().layout().setContentsMargins(0, 0, 0, 4)
+    folded.content().layout().setSpacing(6)
+    for widget in widgets:
+        folded.addWidget(widget)
+    return folded
+
+
+def rows(widget: QWidget) -> QFormLayout:
+    """An empty form layout of this plugin's look, set on `widget`."""
+    layout = QFormLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(10)
+    layout.setVerticalSpacing(6)
+    layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    return layout
+
+
+def column(widget: QWidget, spacing: int = 8, margin: int = 0) -> QVBoxLayout:
+    """An empty column of this plugin's look, set on `widget`."""
+    layout = QVBoxLayout(widget)
+    layout.setContentsMargins(margin, margin, margin, margin)
+    layout.setSpacing(spacing)
+    return layout
+
+
+def caption(text: str, tip: str = "") -> QLabel:
+    """The words before a row; they line up across forms."""
+    label = QLabel(text)
+    label.setMinimumWidth(CAPTION)
+    label.setToolTip(tooltip(tip) if tip else "")
+    return label
+
+
+def sentence(text: str = "") -> QLabel:
+    """A line of text that wraps and never widens the dock."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label
+
+
+CAPTION = 104
+"""Width in pixels of the words before a row."""
+
+
+def _sentence(detail: Any) -> str:
+    where = " ".join(words.label(str(part)) for part in detail["loc"][:1])
+    text = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{where}: {text}" if where else text

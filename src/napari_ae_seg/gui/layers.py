@@ -1,0 +1,211 @@
+"""Layers: choosing them, reading a part of them, taking one as a region of interest."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer, Shapes
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+
+from .controls import Combo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.viewer import Viewer
+
+NO_IMAGE = "Open an image first, or a sample: File > Open Sample > AE Segmentation."
+"""Why nothing can be done without an image layer."""
+
+
+class Following:
+    """Calls `update` whenever layers come, go, move or are renamed, for as long as `widget` lives."""
+
+    def __init__(self, viewer: Viewer, widget: QWidget, update: Callable[[], None]) -> None:
+        self._layers = viewer.layers
+        self._update = weakref.WeakMethod(update)
+        for layer in viewer.layers:
+            layer.events.name.connect(self._changed)
+        self._layers.events.inserted.connect(self._inserted)
+        self._layers.events.removed.connect(self._changed)
+        self._layers.events.reordered.connect(self._changed)
+        widget.destroyed.connect(self.end)
+
+    def end(self, *_: Any) -> None:
+        """Stop following."""
+        self._layers.events.inserted.disconnect(self._inserted)
+        self._layers.events.removed.disconnect(self._changed)
+        self._layers.events.reordered.disconnect(self._changed)
+        for layer in self._layers:
+            layer.events.name.disconnect(self._changed)
+
+    def _inserted(self, event: Any) -> None:
+        event.value.events.name.connect(self._changed)
+        self._changed()
+
+    def _changed(self, _: Any = None) -> None:
+        update = self._update()
+        if update is not None:
+            update()
+
+
+class LayerPicker(Combo):
+    """One of the viewer's layers of `kinds`; `none` is the words for choosing no layer, if that is a choice."""
+
+    picked = Signal(object)
+
+    def __init__(
+        self, viewer: Viewer, kinds: tuple[type[Layer], ...], none: str = "", parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._kinds = kinds
+        self._none = none
+        self._picked: Layer | None = None
+        self._following = Following(viewer, self, self.follow)
+        self.currentIndexChanged.connect(self._tell)
+        self.follow()
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer chosen."""
+        chosen = self.currentData()
+        return chosen if isinstance(chosen, Layer) else None
+
+    def follow(self) -> None:
+        """Offer the layers there are now; without a choice that still stands, the active one."""
+        options: dict[Any, str] = {"": self._none} if self._none else {}
+        found = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kinds)]
+        options |= {layer: layer.name for layer in found}
+        before = self.layer
+        self.offer(options)
+        active = self._viewer.layers.selection.active
+        if before not in found and not self._none and active in found:
+            self.choose(active)
+        self._tell()
+
+    def _tell(self, *_: Any) -> None:
+        if self.layer is not self._picked:
+            self._picked = self.layer
+            self.picked.emit(self.layer)
+
+
+class LayerList(QListWidget):
+    """Any number of the viewer's layers of `kinds`, ticked."""
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer, kinds: tuple[type[Layer], ...], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._kinds = kinds
+        self._without: Layer | None = None
+        self._following = Following(viewer, self, self.follow)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.itemChanged.connect(lambda _: self.changed.emit())
+        self.follow()
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers ticked, in the order of the layer list."""
+        return [layer for layer in self._viewer.layers if layer in self._ticked()]
+
+    def tick(self, layer: Layer, on: bool = True) -> None:
+        """Tick `layer`, or not."""
+        for row in range(self.count()):
+            if self.item(row).data(Qt.ItemDataRole.UserRole) is layer:
+                self.item(row).setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
+    def leave_out(self, layer: Layer | None) -> None:
+        """Do not offer `layer`."""
+        self._without = layer
+        self.follow()
+
+    def follow(self) -> None:
+        """Offer the layers there are now, keeping the ticks."""
+        ticked = self._ticked()
+        self.blockSignals(True)
+        self.clear()
+        for layer in reversed(self._viewer.layers):
+            if isinstance(layer, self._kinds) and layer is not self._without:
+                item = QListWidgetItem(layer.name, self)
+                item.setData(Qt.ItemDataRole.UserRole, layer)
+                item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
+        self.blockSignals(False)
+        height = self.sizeHintForRow(0) if self.count() else 18
+        self.setFixedHeight(min(max(self.count(), 1), 5) * height + 6)
+        if self._ticked() != ticked:
+            self.changed.emit()
+
+    def _ticked(self) -> list[Layer]:
+        items = [self.item(row) for row in range(self.count())]
+        return [item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() == Qt.CheckState.Checked]
+
+
+def at_slice(layer: Image, viewer: Viewer) -> Image:
+    """A layer of the slice of `layer` that the viewer shows, in its place; axes not shown keep a length of one."""
+    ahead = viewer.dims.ndim - layer.ndim
+    shown = [axis - ahead for axis in viewer.dims.displayed]
+    point = layer.world_to_data(viewer.dims.point)
+    data = layer.data[0] if layer.multiscale else layer.data
+    index: list[slice] = []
+    for axis in range(layer.ndim):
+        if axis in shown:
+            index.append(slice(None))
+        else:
+            at = int(np.clip(round(float(point[axis])), 0, data.shape[axis] - 1))
+            index.append(slice(at, at + 1))
+    start = [part.start or 0 for part in index]
+    shift = np.subtract(layer.data_to_world(start), layer.data_to_world([0] * layer.ndim))
+    shift = np.linalg.solve(layer.affine.linear_matrix, shift)
+    return Image(
+        data[tuple(index)],
+        name=layer.name,
+        rgb=layer.rgb,
+        scale=layer.scale,
+        translate=layer.translate + shift,
+        rotate=layer.rotate,
+        shear=layer.shear,
+        affine=layer.affine,
+        units=layer.units,
+        axis_labels=layer.axis_labels,
+    )
+
+
+def region(layer: Layer, image: Layer, shape: Sequence[int]) -> np.ndarray:
+    """The region of interest that a Labels or Shapes `layer` marks in `image`: booleans of `shape`."""
+    if isinstance(layer, Shapes):
+        return _inside(layer, image, tuple(shape))
+    mask = np.asarray(layer.data[0] if layer.multiscale else layer.data) > 0
+    if mask.ndim < len(shape):
+        mask = np.broadcast_to(mask, (*shape[: len(shape) - mask.ndim], *mask.shape))
+    if mask.shape != tuple(shape):
+        raise ValueError(
+            f"the region {layer.name!r} has the shape {mask.shape}, the image {image.name!r} has {tuple(shape)}; "
+            "draw it on the image, or use a Shapes layer"
+        )
+    return mask
+
+
+def _inside(shapes: Shapes, image: Layer, shape: tuple[int, ...]) -> np.ndarray:
+    """Pixels of `image` inside `shapes`, which may have another scale or fewer axes."""
+    if not len(shapes.data):
+        raise ValueError(f"the region {shapes.name!r} holds no shape; draw one, or choose the whole image")
+    plane: list[np.ndarray] = []
+    for vertices in shapes.data:
+        world = np.array([shapes.data_to_world(point) for point in vertices])[:, -2:]
+        padded = np.zeros((len(world), image.ndim))
+        padded[:, -2:] = world
+        plane.append(np.array([image.world_to_data(point) for point in padded])[:, -2:])
+    flat = Shapes(plane, shape_type=list(shapes.shape_type))
+    mask = flat.to_labels(labels_shape=shape[-2:]) > 0
+    if not mask.any():
+        raise ValueError(f"the region {shapes.name!r} lies outside the image {image.name!r}")
+    return np.broadcast_to(mask, shape)
+
+
+REGIONS = (Labels, Shapes)
+"""Layers that can mark a region of interest."""

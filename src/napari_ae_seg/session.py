@@ -1,0 +1,53 @@
+"""What the docks hold at present, for the console and for each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+if TYPE_CHECKING:
+    from .model import Autoencoder
+    from .segmenter import Segmenter
+    from .segments import Segments
+    from .training import Fit
+
+
+@dataclass
+class Session:
+    """The current model, training run, segmenter and result of the docks; None until there is one."""
+
+    model: Autoencoder | None = None
+    """The model trained or opened last."""
+    fit: Fit | None = None
+    """The training run of the Train autoencoder dock."""
+    segmenter: Segmenter | None = None
+    """The segmenter behind the labels shown last."""
+    segments: Segments | None = None
+    """The labels shown last, with their table."""
+    layer: Any = field(default=None, repr=False)
+    """The napari layer that shows them."""
+
+    changed = Signal(str)
+
+    def update(self, **values: Any) -> None:
+        """Set `values` and tell those who listen.
+
+        >>> session = Session()
+        >>> told = session.changed.connect(lambda name: print(name, "changed"))
+        >>> session.update(layer="nuclei segments")
+        layer changed
+        """
+        for name, value in values.items():
+            setattr(self, name, value)
+        for name in values:
+            self.changed.emit(name)
+
+
+def current() -> Session:
+    """What the docks hold at present: `current().segmenter`, `current().segments`, `current().model`."""
+    return _SESSION
+
+
+_SESSION = Session()
