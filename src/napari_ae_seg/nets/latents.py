@@ -1,0 +1,73 @@
+"""How many latents an image needs, read from the image before anything is trained."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from napari_ae_seg.config import NetworkConfig
+
+SCALES = (1, 2, 4, 8)
+"""Patches are looked at in full and reduced by these."""
+SIDE = {2: 8, 3: 4}
+"""Side of the squares that are compared at each scale."""
+MULTIPLE = 4
+LARGEST = {"conv": 64, "dense": 512}
+
+
+def choose_latents(patches: Tensor, config: NetworkConfig) -> tuple[int, str]:
+    """A number of latents for normalised `patches` (P, C, *space) of the images, and a sentence that says how it was found.
+
+    At each scale, small squares are compared by their principal components; those that stand out of the noise count as
+    much as they weigh (the exponential of their entropy), and the scales add up.
+
+    >>> choose_latents(torch.zeros(8, 1, 32, 32), NetworkConfig(latents=0))[0]
+    4
+    """
+    counts = [effective_rank(_squares(patches, scale)) for scale in SCALES if _fits(patches, scale)]
+    found = math.fsum(counts)
+    size = MULTIPLE * math.ceil(max(found, 1.0) / MULTIPLE)
+    size = min(max(size, config.active), LARGEST[config.kind])
+    each = ", ".join(f"{count:.1f}" for count in counts)
+    return size, f"{size} latents: the image varies in {found:.0f} independent ways ({each}, from fine to coarse)"
+
+
+def effective_rank(rows: Tensor) -> float:
+    """Number of directions in which rows (n, d) vary more than noise does, each counted by its share of the variance.
+
+    >>> effective_rank(torch.zeros(10, 3))
+    0.0
+    """
+    n, d = rows.shape
+    centred = rows.double() - rows.double().mean(0)
+    values = torch.linalg.eigvalsh(centred.T @ centred / n).clamp_min(0).flip(0)  # largest first
+    if float(values[0]) < 1e-6:
+        return 0.0
+    # the least of the variance is noise; of n samples of noise alone the largest value exceeds it by this (Marchenko-Pastur)
+    noise = float(values[d // 2 :].median())
+    signal = (values - noise * (1 + math.sqrt(d / n)) ** 2 * 1.1).clamp_min(0)
+    if float(signal.sum()) <= 0.01 * float(values.sum()):
+        return 0.0
+    share = signal[signal > 0] / signal.sum()
+    return float(torch.exp(-(share * share.log()).sum()))
+
+
+def _fits(patches: Tensor, scale: int) -> bool:
+    return min(patches.shape[2:]) // scale >= SIDE[patches.ndim - 2]
+
+
+def _squares(patches: Tensor, scale: int) -> Tensor:
+    """Rows (n, C * side^ndim) of the squares that tile the patches at a scale."""
+    ndim = patches.ndim - 2
+    side = SIDE[ndim]
+    pool = F.avg_pool2d if ndim == 2 else F.avg_pool3d
+    small = pool(patches, scale) if scale > 1 else patches
+    for axis in range(2, 2 + ndim):
+        small = small.unfold(axis, side, side)  # (P, C, *cells, *square)
+    order = [0, *range(2, 2 + ndim), 1, *range(2 + ndim, 2 + 2 * ndim)]
+    return small.permute(order).flatten(ndim + 1).flatten(0, ndim)
