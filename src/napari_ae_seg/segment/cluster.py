@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from . import match
+from .hierarchy import DENSITY_PLACES, WARD_PLACES, density, variational, ward
 from .kmeans import kmeans
-from .mixture import Mixture, fit_mixture
-from .prototypes import Prototypes, around
+from .mixture import Mixture, fit_mixture, from_precisions
+from .prototypes import Prototypes, around, covering
+from .tree import Tree, grow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,6 +83,11 @@ class Clusters:
     def centres(self) -> np.ndarray:
         """(K, F) mean features of each cluster's places in the sample."""
         return _means(self.sample, self.sample_labels, self.k)
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The clusters split into leaves and merged into one: cut it at any number of segments."""
+        return grow(self.sample, self.sample_labels, self.k)
 
     def permuted(self, order: Sequence[int]) -> Clusters:
         """The same clusters in another order: number i is what was number `order[i]`."""
@@ -188,10 +195,38 @@ def _balls(x: Tensor, k: int, config: SegmentationConfig) -> Mixture:
     return Mixture(torch.full((k,), 1 / k, device=x.device), found.centres, torch.full_like(found.centres, width))
 
 
+def _bayes(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
+    floor = 0.01 * float(x.var(0, correction=0).mean()) + 1e-12
+    found = from_precisions(*variational(x.cpu().double().numpy(), k, config.covariance, config.seed, floor))
+    mixture = found.to(x.device)
+    return Fitted(mixture, {"likelihood": float(mixture.joint(x).logsumexp(1).mean())})
+
+
+def _ward(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
+    part = x[:WARD_PLACES]
+    return Fitted(covering(part, torch.from_numpy(ward(part.cpu().numpy(), k)).to(x.device), config.seed))
+
+
+def _density(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
+    part = x[:DENSITY_PLACES]
+    labels = torch.from_numpy(density(part.cpu().numpy(), k)).to(x.device)
+    return Fitted(covering(part, labels, config.seed), {"noise": float((labels < 0).float().mean())})
+
+
+def _spherical(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
+    found = kmeans(x, k, seed=config.seed, restarts=config.restarts, spherical=True)
+    return Fitted(around(x, found.centres, spherical=True))
+
+
 METHODS: dict[str, Callable[[Tensor, int, SegmentationConfig], Fitted]] = {
     "kmeans": _kmeans,
     "gmm": _mixture,
+    "bayes": _bayes,
+    "ward": _ward,
+    "hdbscan": _density,
+    "spherical": _spherical,
 }
+"""How places become clusters; regions and joint refinement start from images and networks, and live elsewhere."""
 
 
 def _all_seen(mixture: Mixture, x: Tensor) -> bool:

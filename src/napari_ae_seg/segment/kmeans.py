@@ -68,7 +68,8 @@ def assign(x: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
 
 def unit(x: Tensor) -> Tensor:
     """Rows of `x` (n, F) scaled to length 1; rows of zeros stay."""
-    return x / x.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    lengths: Tensor = x.norm(dim=1, keepdim=True)
+    return x / lengths.clamp_min(1e-12)
 
 
 def _distances(x: Tensor, centres: Tensor) -> Tensor:

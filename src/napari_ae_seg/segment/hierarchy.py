@@ -1,0 +1,91 @@
+"""Clusters of any shape, found on a part of the sample: Ward's hierarchy and HDBSCAN."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+WARD_PLACES = 3000
+"""Ward's hierarchy compares every pair."""
+DENSITY_PLACES = 6000
+"""HDBSCAN is quadratic, too."""
+
+
+def ward(x: np.ndarray, k: int) -> np.ndarray:
+    """Labels 0 .. k-1 of the places `x` (n, F): always the two clusters merge that grow the variance least.
+
+    >>> ward(np.array([[0.0], [1.0], [8.0]]), 2).tolist()
+    [0, 0, 1]
+    """
+    from scipy.cluster.hierarchy import cut_tree, linkage
+
+    if len(x) == 1:
+        return np.zeros(1, np.int64)
+    return np.asarray(cut_tree(linkage(x, "ward"), k)[:, 0], np.int64)
+
+
+def density(x: np.ndarray, k: int) -> np.ndarray:
+    """Labels of the dense groups among the places `x` (n, F), at most `k`; -1 between them.
+
+    Of more groups than `k` the smallest joins its nearest until `k` are left.
+
+    >>> x = np.random.default_rng(0).normal(size=(200, 2)) + 9 * (np.arange(200) % 2)[:, None]
+    >>> int(density(x, 2).max())
+    1
+    """
+    from sklearn.cluster import HDBSCAN
+
+    smallest = max(5, len(x) // 100)
+    labels = np.full(len(x), -1)
+    for selection in ("eom", "leaf"):  # leaf finds more groups, where the whole looks like one or two
+        if len(x) >= 2 * smallest and labels.max() + 1 < k:
+            finder = HDBSCAN(min_cluster_size=smallest, min_samples=10, cluster_selection_method=selection, copy=True)
+            found = np.asarray(finder.fit_predict(x), np.int64)
+            labels = found if found.max() > labels.max() else labels
+    return fewer(x, labels, k) if labels.max() >= 0 else np.zeros(len(x), np.int64)
+
+
+def fewer(x: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """The labels (n,) of places `x` (n, F) after the smallest cluster has joined its nearest until `k` are left.
+
+    >>> fewer(np.array([[0.0], [1.0], [5.0], [5.0], [0.5]]), np.array([0, 1, 2, 2, -1]), 2).tolist()
+    [0, 0, 1, 1, -1]
+    """
+    labels = labels.copy()
+    while labels.max() + 1 > k:
+        sizes = np.bincount(labels[labels >= 0])
+        centres = np.stack([x[labels == i].mean(0) for i in range(len(sizes))])
+        least = int(sizes.argmin())
+        reach = ((centres - centres[least]) ** 2).sum(1)
+        reach[least] = np.inf
+        labels[labels == least] = reach.argmin()
+        labels[labels > least] -= 1
+    return labels
+
+
+def variational(x: np.ndarray, k: int, covariance: str, seed: int, floor: float) -> tuple[np.ndarray, ...]:
+    """Weights, means and roots of the precisions of a Bayesian mixture of `k` Gaussians on the places `x` (n, F).
+
+    The prior is strengthened until no component is given up.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import BayesianGaussianMixture
+
+    for prior in (1 / k, 10.0, len(x) / k):
+        mixture = BayesianGaussianMixture(
+            n_components=k,
+            covariance_type=covariance,
+            weight_concentration_prior_type="dirichlet_distribution",
+            weight_concentration_prior=prior,
+            reg_covar=floor,
+            random_state=seed,
+            max_iter=100,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            labels = mixture.fit_predict(x)
+        if len(np.unique(labels)) == k:
+            break
+    roots = mixture.precisions_cholesky_
+    return mixture.weights_, mixture.means_, roots[None] if covariance == "tied" else roots
