@@ -130,7 +130,7 @@ def _ratio(total: Tensor, weight: Tensor) -> Tensor:
 
 
 def _along(x: Tensor, weights: Tensor, axis: int, *, mean: bool) -> Tensor:
-    """The channels x (C, *space) convolved along one space axis, over what is inside; `mean` divides by the weight there.
+    """The channels x (C, *space) convolved along one axis, over what is inside; `mean` divides by the weight there.
 
     A sum of shifted copies: on a CPU many times faster than a convolution with one channel.
     """
@@ -145,7 +145,7 @@ def _along(x: Tensor, weights: Tensor, axis: int, *, mean: bool) -> Tensor:
     for start, tap in enumerate(taps[1:], 1):
         out.add_(padded.narrow(axis, start, n), alpha=tap)
     if mean:
-        out /= _inside(taps, n).to(x).view(-1, *(1,) * (x.ndim - axis - 1))
+        out.div_(_inside(taps, n).to(x).view(-1, *(1,) * (x.ndim - axis - 1)))
     return out
 
 
@@ -160,9 +160,9 @@ def _inside(taps: list[float], n: int) -> Tensor:
 
 def _pool(x: Tensor, size: Sequence[int]) -> Tensor:
     """Means of cells of `size`; a cell that hangs over the end is the mean of what is there."""
-    window, options = tuple(size), {"ceil_mode": True, "count_include_pad": False}
+    window = tuple(size)
     if len(window) == 1:
-        return functional.avg_pool1d(x[None], window, **options)[0]
+        return functional.avg_pool1d(x[None], window, ceil_mode=True, count_include_pad=False)[0]
     if len(window) == 2:
-        return functional.avg_pool2d(x[None], window, **options)[0]
-    return functional.avg_pool3d(x[None], window, **options)[0]
+        return functional.avg_pool2d(x[None], window, ceil_mode=True, count_include_pad=False)[0]
+    return functional.avg_pool3d(x[None], window, ceil_mode=True, count_include_pad=False)[0]
