@@ -1,0 +1,154 @@
+"""The one sample of a stack that normaliser, training and features are fitted on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from napari_ae_seg.images.axes import Region
+from napari_ae_seg.images.normalise import Normaliser
+from napari_ae_seg.images.stack import Image, Stack
+
+BUDGET = 16_000_000
+"""Values (voxels times channels) that a sample holds at most."""
+
+_BLOCKS = 64  # of a large image, so that the sample is spread over it
+_SIDES = {2: 128, 3: 32}  # of the smallest block worth reading
+
+
+@dataclass
+class Block:
+    """A part of image `image` of a stack: `data` (C, *space) starts at `origin` of its slice `n`."""
+
+    image: int
+    n: int
+    origin: tuple[int, ...]
+    data: np.ndarray
+    valid: np.ndarray
+    """(*space), finite in all channels and within the region of interest."""
+
+    @property
+    def region(self) -> Region:
+        return tuple(slice(o, o + s) for o, s in zip(self.origin, self.valid.shape, strict=True))
+
+
+def sample_blocks(stack: Stack, budget: int = BUDGET, seed: int = 0) -> list[Block]:
+    """Whole images while all fit the budget, otherwise random blocks of them; nothing else is read.
+
+    Blocks do not overlap, keep to the chunks of a chunked source, and touch the region of interest if there is one.
+    """
+    rng = np.random.default_rng(seed)
+    whole = _whole(stack)
+    if sum(math.prod(stack.images[i].shape) for i in range(len(stack))) <= budget:
+        blocks = [_read(stack, i, n, region) for i, n, region in whole]
+    else:
+        blocks = list(_drawn(stack, budget, rng))
+    blocks = [block for block in blocks if block is not None]
+    if not blocks:
+        raise ValueError("no finite value to learn from: the image, or its region of interest, is empty")
+    return blocks
+
+
+def normalised(blocks: Sequence[Block], normaliser: Normaliser) -> list[Block]:
+    """The same blocks with normalised values."""
+    return [replace(block, data=normaliser.apply(block.data)) for block in blocks]
+
+
+def _whole(stack: Stack) -> list[tuple[int, int, Region]]:
+    """Every slice of every image: (image, n, region)."""
+    return [
+        (i, n, tuple(slice(0, size) for size in image.shape[2:]))
+        for i, image in enumerate(stack.images)
+        for n in range(image.shape[0])
+    ]
+
+
+def _drawn(stack: Stack, budget: int, rng: np.random.Generator) -> Iterator[Block]:
+    """Blocks up to the budget, of which each image has an equal share; what a small one leaves goes to the others."""
+    costs = [math.prod(image.shape) for image in stack.images]
+    left = budget
+    order = sorted(range(len(stack)), key=lambda i: (costs[i], rng.random()))
+    if left < len(order) * stack.channels:  # more images than values: some of them have to do
+        order = [order[i] for i in rng.permutation(len(order))]
+    for rank, i in enumerate(order):
+        share = max(left // (len(order) - rank), min(left, stack.channels * _SIDES[stack.ndim] ** stack.ndim))
+        for block in _drawn_of(stack, i, share, rng):
+            left -= block.data.size
+            yield block
+
+
+def _drawn_of(stack: Stack, i: int, share: int, rng: np.random.Generator) -> Iterator[Block]:
+    image = stack.images[i]
+    channels, space = image.shape[1], image.shape[2:]
+    if share < channels:
+        return
+    edges = [_edges(*axis) for axis in zip(space, _block_shape(image, share), _chunks(image), strict=True)]
+    grid = (image.shape[0], *map(len, edges))
+    for tries, number in enumerate(_shuffled(math.prod(grid), rng)):
+        n, *cell = (int(at) for at in np.unravel_index(number, grid))
+        region = tuple(slice(*axis[at]) for axis, at in zip(edges, cell, strict=True))
+        size = channels * math.prod(part.stop - part.start for part in region)
+        if size > share or tries >= 20_000:
+            return
+        block = _read(stack, i, n, region)
+        if block is not None:
+            share -= block.data.size
+            yield block
+
+
+def _read(stack: Stack, i: int, n: int, region: Region) -> Any:
+    """The block, or None if nothing in it is valid; outside the region of interest no pixel is read."""
+    image, roi = stack.images[i], stack.roi[i]
+    inside = None if roi is None else image.mask(roi, n, region)
+    if inside is not None and not inside.any():
+        return None
+    data = image.block(n, region)
+    valid = np.isfinite(data).all(axis=0)
+    if inside is not None:
+        valid &= inside
+    return Block(i, n, tuple(part.start for part in region), data, valid) if valid.any() else None
+
+
+def _chunks(image: Image) -> Sequence[int]:
+    return image.chunks or (1,) * image.ndim
+
+
+def _block_shape(image: Image, share: int) -> list[int]:
+    """Whole chunks while eight of them fit `share`, several where that gives more to see, otherwise parts of one."""
+    channels, space = image.shape[1], image.shape[2:]
+    voxels = max(1, min(max(share // (channels * _BLOCKS), _SIDES[image.ndim] ** image.ndim), share // channels))
+    chunks = [min(chunk, size) for chunk, size in zip(_chunks(image), space, strict=True)]
+    if voxels < math.prod(chunks) <= share // (8 * channels):
+        return chunks
+    shape: list[int] = []
+    for axis, size in enumerate(space):
+        left = image.ndim - axis
+        side = max(1, int((voxels / math.prod(shape)) ** (1 / left) + 1e-9))
+        if side >= chunks[axis]:
+            side = side // chunks[axis] * chunks[axis]
+        shape.append(min(side, size))
+    return shape
+
+
+def _edges(length: int, side: int, chunk: int) -> list[tuple[int, int]]:
+    """(start, stop) of the cells along an axis: several whole chunks each, or parts of one."""
+    step = max(side, chunk)
+    starts = [(s, min(s + step, length)) for s in range(0, length, step)]
+    return [(a, min(a + side, stop)) for start, stop in starts for a in range(start, stop, side)]
+
+
+def _shuffled(count: int, rng: np.random.Generator) -> Iterator[int]:
+    """The numbers below `count` in random order; of very many, some."""
+    if count <= 1_000_000:
+        yield from rng.permutation(count)
+        return
+    seen: set[int] = set()
+    for number in itertools.chain.from_iterable(rng.integers(count, size=1000) for _ in range(100)):
+        if number not in seen:
+            seen.add(int(number))
+            yield int(number)

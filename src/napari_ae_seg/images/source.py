@@ -1,0 +1,53 @@
+"""One source of pixels as a reader found it: an array that is only read where it is indexed, and what is known of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_ae_seg.errors import ImageReadError
+
+Extra = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An array with named axes. `array` needs `shape`, `dtype` and basic indexing; nothing else touches it."""
+
+    array: Any
+    axes: str
+    name: str = "image"
+    path: str | None = None
+    spacing: dict[str, float] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    channel_names: tuple[str, ...] = ()
+    alpha: bool = False
+    """The last channel is transparency."""
+    assumed: str = ""
+    transform: Extra | None = None
+    """Further arguments for a layer of the array without its channel axis."""
+    affine: np.ndarray | None = None
+    """Of a medical image: voxel numbers -> millimetres."""
+
+    def __post_init__(self) -> None:
+        shape, dtype = tuple(self.array.shape), np.dtype(self.array.dtype)
+        if dtype.kind not in "biuf":
+            hint = "; take np.abs of it, or its real and imaginary parts as channels" if dtype.kind == "c" else ""
+            raise ImageReadError(f"{self.name}: an image holds real numbers, got an array of dtype {dtype}{hint}")
+        if not math.prod(shape):
+            raise ImageReadError(f"{self.name}: the image is empty, its shape is {shape}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(int(size) for size in self.array.shape)
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Size of the pieces the array is stored in, if it is."""
+        chunks = getattr(self.array, "shards", None) or getattr(self.array, "chunks", None)
+        if not chunks:
+            return None
+        return tuple(int(c if np.isscalar(c) else max(c)) for c in chunks)
