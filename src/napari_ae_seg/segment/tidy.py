@@ -73,16 +73,18 @@ def fill_holes(labels: np.ndarray, size: int) -> np.ndarray:
         for side in (0, -1):
             small[np.take(regions, side, axis=axis)] = False  # open to the outside
     inner, outer, _ = _contacts(regions, small)
-    becomes = np.arange(len(owner))
-    while len(inner):  # a hole in a hole is filled first, then counts as part of it
-        pairs = np.unique(np.stack([inner, becomes[outer]]), axis=1)
-        inner, outer = pairs[:, (pairs[0] != pairs[1]) & (becomes[pairs[0]] == pairs[0])]
-        alone = np.bincount(inner, minlength=len(owner))[inner] == 1
-        closed = alone & (owner[outer] > 0) & (sizes[inner] <= size)
-        if not closed.any():
-            break
-        becomes[inner[closed]] = outer[closed]
-        np.add.at(sizes, outer[closed], sizes[inner[closed]])
+    becomes, changed = np.arange(len(owner)), small
+    while changed.any():  # a hole in a hole is filled first, then counts as part of it
+        near = changed[inner] & (becomes[inner] == inner) & (becomes[outer] != inner)
+        hole, around = np.divmod(np.unique(inner[near] * len(owner) + becomes[outer[near]]), len(owner))
+        alone = np.bincount(hole, minlength=len(owner))[hole] == 1
+        closed = alone & (owner[around] > 0) & (sizes[hole] <= size)
+        hole, around = hole[closed], around[closed]
+        becomes[hole] = around
+        becomes = becomes[becomes]
+        np.add.at(sizes, around, sizes[hole])
+        changed = np.zeros(len(owner), bool)
+        changed[around] = small[around]
     return np.asarray(owner[becomes][regions], labels.dtype)
 
 
@@ -153,8 +155,10 @@ def _contacts(regions: np.ndarray, small: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def _tally(voter: np.ndarray, choice: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each voter once, and its choice of greatest summed weight."""
-    pairs, index = np.unique(np.stack([voter, choice.astype(np.int64)]), axis=1, return_inverse=True)
+    span = int(choice.max()) + 1
+    pairs, index = np.unique(voter * span + choice, return_inverse=True)
+    voter, choice = np.divmod(pairs, span)
     summed = np.bincount(index.ravel(), weight)
-    order = np.lexsort((summed, pairs[0]))
-    last = order[np.flatnonzero(np.diff(pairs[0][order], append=-1))]
-    return pairs[0][last], pairs[1][last]
+    order = np.lexsort((summed, voter))
+    last = order[np.flatnonzero(np.diff(voter[order], append=-1))]
+    return voter[last], choice[last]
