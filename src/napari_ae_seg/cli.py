@@ -1,0 +1,137 @@
+"""The command line: every option is a field of config.py, every command a few lines over the pipeline."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import __version__
+from .config import NetworkConfig, SegmentationConfig, TrainingConfig
+from .errors import AeSegError
+from .options import given, takes
+
+app = typer.Typer(
+    name="napari-ae-seg",
+    help="Segment microscopy and medical images without labels. For research, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Images = Annotated[list[Path], typer.Argument(help="Images, volumes, OME-Zarr folders, or folders of images.")]
+ModelOut = Annotated[Path, typer.Option("--model", help="Where to write the model (.aeseg).")]
+Out = Annotated[Path, typer.Option("--out", help="Labels file (.tif .png .npy .nii.gz .zarr); a folder for several.")]
+ModelFile = Annotated[Path, typer.Argument(help="A model file (.aeseg).")]
+
+
+def main() -> None:
+    """Runs the command line: exit status 0 done, 2 wrong usage, 1 anything else with one line on stderr."""
+    debug = "--debug" in sys.argv
+    try:
+        app(args=[argument for argument in sys.argv[1:] if argument != "--debug"])
+    except Exception as error:
+        if debug:
+            raise
+        print(f"napari-ae-seg: {_sentence(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+@takes(NetworkConfig, TrainingConfig, reading=True, preset=True)
+def train(images: Images, model: ModelOut, **fields: Any) -> None:
+    """Train an autoencoder on IMAGES and save it."""
+    from . import commands
+
+    commands.train(images, model, given(fields))
+
+
+@app.command()
+@takes(NetworkConfig, TrainingConfig, SegmentationConfig, reading=True, preset=True)
+def segment(
+    images: Images,
+    out: Out,
+    model: Annotated[Path | None, typer.Option(help="Apply this model instead of the shipped encoder.")] = None,
+    save_model: Annotated[Path | None, typer.Option(help="Write encoder and clusters here (.aeseg).")] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="Cluster anew with the encoder of --model.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Train on the images first.")] = False,
+    finetune: Annotated[int, typer.Option(min=0, help="Steps of training that start from the encoder.")] = 0,
+    rescale: Annotated[bool, typer.Option("--rescale", help="Resample to the pixel size of --model.")] = False,
+    **fields: Any,
+) -> None:
+    """Segment IMAGES and write labels; nothing but an image is needed."""
+    from . import commands
+
+    commands.segment(images, out, model, save_model, refit, train, finetune, rescale, given(fields))
+
+
+@app.command()
+@takes()
+def generate(
+    file: ModelFile,
+    out: Annotated[Path, typer.Option(help="Where the images go (.tif .npy).")],
+    n: Annotated[int, typer.Option("--n", min=1, help="How many images.")] = 1,
+    **fields: Any,
+) -> None:
+    """Draw new images from a variational model."""
+    from . import commands
+
+    commands.generate(file, out, n, given(fields))
+
+
+@app.command()
+@takes()
+def info(
+    file: ModelFile,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    **fields: Any,
+) -> None:
+    """Say what a model file holds."""
+    from . import commands
+
+    commands.info(file, as_json, given(fields))
+
+
+@app.command()
+@takes()
+def devices(**fields: Any) -> None:
+    """Say where training and encoding run, and why."""
+    from . import commands
+
+    commands.devices(given(fields))
+
+
+@app.command()
+@takes()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the labels and the picture.")] = Path("demo-output"),
+    window: Annotated[bool, typer.Option("--window/--no-window", help="Open napari if there is a display.")] = True,
+    **fields: Any,
+) -> None:
+    """Train on a sample image, segment it, and show the labels."""
+    from . import commands
+
+    commands.demo(out, window, given(fields))
+
+
+def _sentence(error: Exception) -> str:
+    """One line that says what was wrong."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    known = isinstance(error, AeSegError | ValueError | TypeError | OSError | MemoryError)
+    return text if known else f"{type(error).__name__}: {text} (add --debug for details)"
+
+
+if __name__ == "__main__":
+    main()

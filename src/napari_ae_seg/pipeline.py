@@ -1,0 +1,125 @@
+"""The path from images to labels as readable functions, with what it cost: the command line and the docks run these."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .config import Config, NetworkConfig, TrainingConfig
+from .progress import Report, silent
+
+if TYPE_CHECKING:
+    from .images.stack import Stack
+    from .model import Autoencoder
+
+LIBRARIES = ("napari-ae-seg", "numpy", "scipy", "torch", "scikit-learn", "scikit-image", "zarr", "tifffile")
+
+
+@dataclass
+class Account:
+    """What a run did and what it cost; `write` keeps it as JSON."""
+
+    command: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the time spent inside to stage `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 4)
+
+    def configs(self, *configs: Config) -> None:
+        """Keeps the parameters of the run."""
+        self.facts["configs"] = {type(c).__name__: c.model_dump(mode="json") for c in configs}
+
+    def write(self, path: str | Path) -> None:
+        """Writes the account as JSON."""
+        content = {
+            "command": self.command,
+            "seconds": {**self.seconds, "total": round(time.perf_counter() - self.started, 4)},
+            "peak_memory_bytes": peak_memory(),
+            "versions": {"python": platform.python_version(), **versions()},
+            "platform": platform.platform(),
+            **self.facts,
+        }
+        temporary = Path(f"{path}.partial")
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+
+def peak_memory() -> int | None:
+    """The most memory this process has used, in bytes; None where the system does not tell."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def versions() -> dict[str, str]:
+    """The versions of the libraries that results depend on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def shapes(stack: Stack) -> list[dict[str, Any]]:
+    """Name, axes, shape and pixel size of every image of `stack`."""
+    images = [stack[i].image for i in range(len(stack))]
+    return [
+        {
+            "name": image.name,
+            "axes": image.axes,
+            "shape": list(image.source_shape),
+            "dtype": str(image.dtype),
+            "spacing": list(image.spacing),
+            "units": list(image.units),
+        }
+        for image in images
+    ]
+
+
+def label_paths(stems: Sequence[str], out: Path) -> list[Path]:
+    """Where the labels of several images go: `<stem>_labels.tif` in folder `out`, numbered where stems repeat.
+
+    >>> [str(p) for p in label_paths(["a", "b", "a"], Path("out"))]
+    ['out/a_labels.tif', 'out/b_labels.tif', 'out/a_2_labels.tif']
+    """
+    seen: dict[str, int] = {}
+    paths = []
+    for stem in stems:
+        seen[stem] = seen.get(stem, 0) + 1
+        paths.append(out / f"{stem if seen[stem] == 1 else f'{stem}_{seen[stem]}'}_labels.tif")
+    return paths
+
+
+def train_on(
+    stack: Stack, training: TrainingConfig, network: NetworkConfig, account: Account, report: Report = silent
+) -> Autoencoder:
+    """An autoencoder trained on `stack`; the account keeps the estimate beside what it cost."""
+    from .training import estimate, train
+
+    with account.stage("estimate"):
+        expected = estimate(stack, training, network)
+    account.facts["estimate"] = {"seconds": round(expected.seconds, 2), "bytes": int(expected.bytes)}
+    with account.stage("train"):
+        return train(stack, training, network, report)

@@ -1,0 +1,349 @@
+"""Segmenter: the fitted whole, which gives every image labels that mean the same."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from . import devices, files
+from .config import SegmentationConfig
+from .encoding import check_channels
+from .errors import AssumptionWarning, ModelFileError
+from .fitting import Sample, fit_normaliser, fitting_maps, largest, sample_places
+from .images.stack import Stack
+from .labelling import Labeller, Prepared, finished, reach, spread
+from .model import Autoencoder
+from .progress import Progress, Report, silent
+from .segment.choice import choose_space
+from .segment.choose import choose_k
+from .segment.cluster import Clusters, fit_clusters, matched, reorder
+from .segment.edits import Edits
+from .segment.features import fit_space, grid_of
+from .segment.space import FeatureSpace
+from .segment.tree import Tree, grow
+from .segments import Segments, Tally, colour, summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .images.stack import Image
+    from .images.tiles import Tile
+    from .segment.maps import Maps
+
+PARTS = {"autoencoder": "model", "space": "space", "clusters": "clusters", "tree": "tree", "edits": "edits"}
+"""Parts of a segmenter's file and the attributes that hold them."""
+IN_MEMORY = 64_000_000
+"""Voxels up to which an image is labelled in memory."""
+PIXEL_SIZE = 1.2
+"""Ratio of pixel sizes above which a model may not fit an image."""
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """An autoencoder with its features, its clusters and what a person changed; `apply` labels any image with it.
+
+    Labels are numbered by brightness, the darkest is 1; clustered again, they keep the numbers they had.
+    """
+
+    model: Autoencoder
+    config: SegmentationConfig
+    space: FeatureSpace
+    method: str
+    clusters: Clusters
+    tree: Tree
+    edits: Edits
+    sentence: str
+    """What was chosen, and why."""
+    anisotropy: tuple[float, ...]
+    grid: int
+    sample: Sample = field(repr=False)
+
+    @classmethod
+    def fit(
+        cls,
+        model: Autoencoder | None,
+        stack: Stack,
+        config: SegmentationConfig | None = None,
+        report: Report = silent,
+    ) -> Segmenter:
+        """A segmenter fitted on a sample of `stack`; without a `model`, on what the shipped encoder sees."""
+        config = config or SegmentationConfig()
+        devices.use_threads(config.threads)
+        model = (model or Autoencoder.shipped(stack, seed=config.seed)).on(devices.resolve(config.device).device)
+        check_channels(model, stack)
+        finest = min(stack.spacing)
+        anisotropy = tuple(spacing / finest for spacing in stack.spacing)
+        grid = grid_of(config, largest(stack))
+        maps = fitting_maps(model, stack, config, grid, report, fit_normaliser(model, stack, config))
+        report(Progress("cluster", 0, 1))
+        space, method, sentence = _choose(config.but(stride=grid), maps, anisotropy)
+        sample = sample_places(maps, space, config.samples, config.seed)
+        clusters, why = _cluster(sample, config, method, None)
+        tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
+        report(Progress("cluster", 1, 1))
+        return cls(model, config, space, method, clusters, tree, Edits(), f"{sentence} {why}", anisotropy, grid, sample)
+
+    def recluster(self, **changes: Any) -> Segmenter:
+        """The same features with other clusters or another finish; labels that match the old ones keep their number.
+
+        `changes` are fields of SegmentationConfig that need no encoding: all but features and stride.
+        """
+        for name in ("features", "stride"):
+            if changes.get(name, getattr(self.config, name)) != getattr(self.config, name):
+                raise ValueError(f"other {name} need encoding: fit a new Segmenter with {name}={changes[name]!r}")
+        config = self.config.but(**changes)
+        refit = {"n_clusters", "max_clusters", "method", "covariance", "samples", "restarts", "seed"}
+        if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
+            return replace(self, config=config)
+        method = self.method if config.method == self.config.method else _method(config.method)
+        clusters, why = _cluster(self.sample, config, method, self.clusters)
+        tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
+        sentence = f"{self.sentence.split('. ')[0]}. {why}"
+        return replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
+
+    def apply(self, stack: Stack, out: Any = None, report: Report = silent) -> Segments | list[Segments]:
+        """Segments of `stack`: of one source Segments, of several a list of them.
+
+        `out`, an array of the source's `label_shape` (numpy or zarr), takes the labels of one source block by block,
+        so that images larger than memory can be labelled.
+        """
+        check_channels(self.model, stack)
+        if out is not None and len(stack) > 1:
+            raise ValueError(f"one array takes the labels of one source, the stack has {len(stack)}")
+        found = [self._apply(stack[i].image, out, report) for i in range(len(stack))]
+        return found[0] if len(stack) == 1 else found
+
+    def prepare(self, stack: Stack, report: Report = silent) -> Prepared:
+        """The features of the one source of `stack`, kept so that `label` answers at once."""
+        check_channels(self.model, stack)
+        return self._labeller(stack.image).prepared(stack.image, report)
+
+    def label(self, prepared: Prepared, quick: bool = False, report: Report = silent) -> Segments:
+        """Segments of a prepared source; `quick` leaves out the sharpening of borders, for a first picture."""
+        labels, confidence = self._clusters_of(prepared, quick, report)
+        image, tally = prepared.image, Tally.empty(self.tree.leaves, prepared.image.shape[1])
+        groups = self._grouped(prepared, labels)
+        for n in range(len(labels)):
+            groups[n] = finished(groups[n], self.edits, self.config)
+            tally.add(groups[n], confidence[n], prepared.raw[n])
+        return self._segments(image, image.to_source(groups), image.to_source(confidence), tally)
+
+    def cut(self, segments: int) -> Segmenter:
+        """The same clusters at another granularity: coarse and fine segments nest. 0 goes back to the clusters."""
+        return replace(self, config=self.config.but(cut=min(segments, self.tree.leaves)))
+
+    def merge(self, *labels: int) -> Segmenter:
+        """The segmenter in which `labels` are one; it has the number of the smallest."""
+        return replace(self, edits=self.edits.merge(*labels))
+
+    def rename(self, label: int, name: str) -> Segmenter:
+        """The segmenter in which `label` is called `name`."""
+        return replace(self, edits=self.edits.rename(label, name))
+
+    def recolour(self, label: int, colour: tuple[float, float, float]) -> Segmenter:
+        """The segmenter in which `label` has another colour: red, green and blue of 0 to 1."""
+        return replace(self, edits=self.edits.recolour(label, colour))
+
+    def background(self, *labels: int) -> Segmenter:
+        """The segmenter that gives the places of `labels` the label 0."""
+        return replace(self, edits=self.edits.background(*labels))
+
+    def save(self, path: str | Path) -> None:
+        """Writes everything to one file: autoencoder, features, clusters, edits."""
+        parts = {name: getattr(self, attribute) for name, attribute in PARTS.items()}
+        header: dict[str, Any] = {}
+        tensors: dict[str, np.ndarray] = {}
+        for name, part in parts.items():
+            header[name], arrays = part.state()
+            tensors |= {f"{name}/{key}": array for key, array in arrays.items()}
+        for key in ("x", "latents", "intensity"):
+            tensors[f"sample/{key}"] = getattr(self.sample, key)
+        header["segmenter"] = {
+            "config": self.config.model_dump(mode="json"),
+            "method": self.method,
+            "sentence": self.sentence,
+            "anisotropy": list(self.anisotropy),
+            "grid": self.grid,
+        }
+        files.write(path, header, tensors)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Segmenter:
+        """The segmenter that `save` wrote; ModelFileError says what is wrong with any other file."""
+        header, tensors = files.read(path)
+        if "segmenter" not in header:
+            raise ModelFileError(f"{path} holds an autoencoder without clusters: fit a Segmenter on it first")
+
+        def part(name: str) -> dict[str, np.ndarray]:
+            return {k.partition("/")[2]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
+
+        try:
+            about = header["segmenter"]
+            return cls(
+                model=Autoencoder.from_state(header["autoencoder"], part("autoencoder")),
+                config=SegmentationConfig(**about["config"]),
+                space=FeatureSpace.from_state(header["space"], part("space")),
+                method=about["method"],
+                clusters=Clusters.from_state(header["clusters"], part("clusters")),
+                tree=Tree.from_state(header["tree"], part("tree")),
+                edits=Edits.from_state(header["edits"], part("edits")),
+                sentence=about["sentence"],
+                anisotropy=tuple(about["anisotropy"]),
+                grid=about["grid"],
+                sample=Sample(**part("sample")),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"{path} lacks a part of a segmenter ({error}): another version wrote it") from error
+
+    def _labeller(self, image: Image, **options: Any) -> Labeller:
+        config = options.pop("config", self.config)
+        norm = fit_normaliser(self.model, Stack((image,)), config)
+        return Labeller(self.model, norm, self.space, self.clusters, config, self.anisotropy, self.grid, **options)
+
+    def _apply(self, image: Image, out: Any, report: Report) -> Segments:
+        self._warn(image)
+        if out is None and image.shape[0] * np.prod(image.shape[2:]) <= IN_MEMORY:
+            return self.label(self._labeller(image).prepared(image, report), report=report)
+        if self.config.cut > self.clusters.k:
+            raise ValueError(
+                f"{image.name} is labelled block by block, where cut={self.config.cut} cannot be more than the "
+                f"{self.clusters.k} clusters; fit it with n_clusters={self.config.cut} instead"
+            )
+        tally = Tally.empty(self.tree.leaves, image.shape[1])
+        labels = np.zeros(image.label_shape, np.int32) if out is None else out
+        confidence = np.zeros(image.label_shape, np.float32) if out is None else np.zeros(0, np.float32)
+
+        def write(n: int, tile: Tile, raw: np.ndarray, part: np.ndarray, sure: np.ndarray) -> None:
+            image.put(labels, n, tile.core, part[tile.inner])
+            if out is None:
+                image.put(confidence, n, tile.core, sure[tile.inner])
+            tally.add(part[tile.inner], sure[tile.inner], raw[(slice(None), *tile.inner)])
+
+        lookup = self._lookup()
+        labeller = self._labeller(
+            image, after=lambda part: finished(lookup[part], self.edits, self.config), reach=reach(self.config)
+        )
+        labeller.label(image, None, write, report)
+        return self._segments(image, labels, confidence, tally)
+
+    def _clusters_of(self, prepared: Prepared, quick: bool, report: Report) -> tuple[np.ndarray, np.ndarray]:
+        """Clusters 1..K and confidence (N, *space) of a prepared source, kept until what made them changes."""
+        config = self.config.but(sharpen=False) if quick else self.config
+        key = (id(self.clusters), config.smoothing, config.sharpen)
+        if key not in prepared.cache:
+            image = prepared.image
+            labels = np.zeros((image.shape[0], *image.shape[2:]), np.int32)
+            confidence = np.zeros(labels.shape, np.float32)
+
+            def write(n: int, tile: Tile, _: np.ndarray, part: np.ndarray, sure: np.ndarray) -> None:
+                labels[(n, *tile.core)] = part[tile.inner]
+                confidence[(n, *tile.core)] = sure[tile.inner]
+
+            self._labeller(image, config=config).label(image, prepared, write, report)
+            prepared.cache.clear()
+            prepared.cache[key] = labels, confidence
+        return prepared.cache[key]
+
+    def _grouped(self, prepared: Prepared, labels: np.ndarray) -> np.ndarray:
+        """Segments (N, *space) at the granularity of `config.cut`, of clusters 1..K."""
+        if self.config.cut <= self.clusters.k:
+            return self._lookup()[labels]
+        if "leaves" not in prepared.cache:
+            prepared.cache["leaves"] = np.stack(
+                [
+                    self.tree.descend(
+                        spread(features, self.space.grid, part.shape), torch.from_numpy(part).long() - 1
+                    ).numpy()
+                    for features, part in zip(prepared.features, labels, strict=True)
+                ]
+            )
+        return np.append(self.tree.cut_colours(self.config.cut) + 1, 0)[prepared.cache["leaves"]]
+
+    def _lookup(self) -> np.ndarray:
+        """(K + 1,) the segment of each cluster 0..K at the granularity of `config.cut`."""
+        if not self.config.cut:
+            return np.arange(self.clusters.k + 1)
+        names = self.tree.cut_colours(min(self.config.cut, self.clusters.k)) + 1
+        return np.concatenate([[0], names[np.searchsorted(self.tree.owner, np.arange(self.clusters.k))]])
+
+    def _warn(self, image: Image) -> None:
+        """Warns of an image whose pixels are of another size than those the model was trained on."""
+        trained = self.model.spacing
+        if not trained or image.units != self.model.units:
+            return
+        ratio = max(max(a / b, b / a) for a, b in zip(trained, image.spacing, strict=True))
+        if ratio > PIXEL_SIZE:
+            warnings.warn(
+                f"{image.name}: its pixels measure {_measures(image.spacing)}, those of the training images "
+                f"{_measures(trained)}: objects look {ratio:.1f} times as large or small; --rescale resamples it",
+                AssumptionWarning,
+                stacklevel=4,
+            )
+
+    def _segments(self, image: Image, labels: np.ndarray, confidence: np.ndarray, tally: Tally) -> Segments:
+        colours = {i + 1: colour(self._colour_index(i) + 1) for i in range(len(tally.size) - 1)}
+        colours |= self.edits.colours
+        present = [label for label in range(1, len(tally.size)) if tally.size[label]]
+        return Segments(
+            labels=labels,
+            confidence=confidence,
+            table=summary(tally, present, self.edits.names, image),
+            colours={label: colours[label] for label in present},
+            sentence=self.sentence,
+            name=image.name,
+            transform=image.transform,
+            metadata={
+                "config": self.config.model_dump(mode="json"),
+                "quality": self.clusters.quality,
+                "curve": {str(k): value for k, value in self.clusters.curve.items()},
+                "trained_on": self.model.info.get("trained_on", []),
+            },
+        )
+
+    def _colour_index(self, cluster: int) -> int:
+        """A colour that the cluster keeps from fit to fit; parts of split clusters have further ones."""
+        own = self.clusters.colours
+        return own[cluster] if cluster < len(own) else max(own) + 1 + cluster - len(own)
+
+
+def _choose(
+    config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]
+) -> tuple[FeatureSpace, str, str]:
+    """The space of features, the method, and why: what the person asked for, else what the image calls for."""
+    if config.features != "auto":
+        space = fit_space(config, maps, anisotropy, config.seed)
+        return space, _method(config.method), space.sentence
+    if config.method == "regions":
+        space = fit_space(config.but(features="mixed"), maps, anisotropy, config.seed)
+        return space, "regions", space.sentence
+    space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
+    return space, method if config.method == "auto" else config.method, choice.sentence
+
+
+def _method(asked: str) -> str:
+    return "kmeans" if asked == "auto" else asked
+
+
+def _cluster(
+    sample: Sample, config: SegmentationConfig, method: str, previous: Clusters | None
+) -> tuple[Clusters, str]:
+    """Clusters of the sample, numbered by brightness or like the `previous` ones, and a sentence on their number."""
+    k, curve, why = config.n_clusters, {}, ""
+    if not k:
+        choice = choose_k(sample.x, config, method)
+        k, curve, why = choice.k, choice.curve, choice.sentence
+    clusters = replace(fit_clusters(sample.x, config, method, k), curve=curve)
+    why = " ".join(part for part in (why, clusters.note) if part)
+    if previous is not None and previous.sample.shape[1] == clusters.sample.shape[1]:
+        return matched(clusters, previous), why
+    labels = np.asarray(clusters.assign(torch.from_numpy(sample.x.T)))
+    sums = np.bincount(labels, weights=sample.intensity, minlength=clusters.k)
+    return reorder(clusters, sums / np.maximum(np.bincount(labels, minlength=clusters.k), 1)), why
+
+
+def _measures(spacing: tuple[float, ...]) -> str:
+    return " x ".join(f"{size:g}" for size in spacing)
