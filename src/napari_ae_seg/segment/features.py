@@ -12,6 +12,7 @@ from napari_ae_seg.segment import filters
 from napari_ae_seg.segment.maf import Moments, autocorrelated, principal
 from napari_ae_seg.segment.maps import Maps
 from napari_ae_seg.segment.space import FeatureSpace, Term
+from napari_ae_seg.segment.tone import Tone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +69,8 @@ class _Fitting:
     def __init__(self, maps: Sequence[Maps], grid: int, anisotropy: Sequence[float] | None) -> None:
         if not maps:
             raise ValueError("features are fitted on at least one block")
-        self.maps, self.grid = maps, grid
+        self.tone = Tone.fit(maps)
+        self.maps, self.grid = [block.toned(self.tone) for block in maps], grid
         self.anisotropy = tuple(anisotropy or (1.0,) * len(maps[0].space))
         self.levels = [str(i) for i in range(len(maps[0].levels))]
         self._standard: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -76,6 +78,9 @@ class _Fitting:
             self.lattice = [max(grid, filters.power_of_two(lattice / a)) for a in self.anisotropy]
             if sum(math.prod(b.space) for b in maps) >= _FEW * math.prod(self.lattice):
                 break
+
+    def space(self, name: str, n_features: int, terms: tuple[Term, ...], sentence: str) -> FeatureSpace:
+        return FeatureSpace(name, self.grid, n_features, self.tone, terms, sentence)
 
     def sigma(self, pixels: float) -> tuple[float, ...]:
         return tuple(pixels / a for a in self.anisotropy)
@@ -146,7 +151,7 @@ class _Fitting:
 def _intensity(fit: _Fitting) -> FeatureSpace:
     channels = len(fit.standard("raw")[0])
     term = _image(fit, channels)
-    return FeatureSpace("intensity", fit.grid, channels, (term,), "The intensities, slightly smoothed.")
+    return fit.space("intensity", channels, (term,), "The intensities, slightly smoothed.")
 
 
 def _mixed(fit: _Fitting) -> FeatureSpace:
@@ -158,13 +163,8 @@ def _mixed(fit: _Fitting) -> FeatureSpace:
     directions = directions / np.sqrt(max(total, _DEAD))
     rows = (channels, channels + len(directions))
     terms = _network(fit, sources, rows, directions, moments.mean)
-    return FeatureSpace(
-        "mixed",
-        fit.grid,
-        rows[1],
-        (_image(fit, channels), *terms),
-        "The intensities and what the network says of them.",
-    )
+    terms = (_image(fit, channels), *terms)
+    return fit.space("mixed", rows[1], terms, "The intensities and what the network says of them.")
 
 
 def _texture(fit: _Fitting) -> FeatureSpace:
@@ -173,9 +173,7 @@ def _texture(fit: _Fitting) -> FeatureSpace:
     moments = fit.moments(sources)
     factors = autocorrelated(moments.covariance, fit.moments(sources, LASTING).covariance, FACTORS)
     terms = _network(fit, sources, (0, len(factors)), factors, moments.mean)
-    return FeatureSpace(
-        "texture", fit.grid, len(factors), terms, "What the network says that lasts over large scales: texture."
-    )
+    return fit.space("texture", len(factors), terms, "What the network says that lasts over large scales: texture.")
 
 
 def _latent(fit: _Fitting) -> FeatureSpace:
@@ -232,4 +230,4 @@ def _plain(fit: _Fitting, name: str, levels: Sequence[str], sentence: str) -> Fe
         weight = np.eye(channels) / np.sqrt(channels)
         terms.append(fit.term(level, 0.0, (start, start + channels), weight, np.zeros(channels)))
         start += channels
-    return FeatureSpace(name, fit.grid, start, tuple(terms), sentence)
+    return fit.space(name, start, tuple(terms), sentence)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-import torch
 
 from napari_ae_seg.segment import filters
 
@@ -41,10 +39,14 @@ class Maps:
         """Whether some of it is without data."""
         return not bool(self.valid.all())
 
+    def toned(self, tone: Callable[[Tensor], Tensor]) -> Maps:
+        """The same with the image on a tone curve."""
+        return replace(self, raw=tone(self.raw))
+
     def source(self, name: str) -> tuple[Tensor, int]:
         """Channels and stride of "raw", "decoded" or a level by its number."""
         if name == "raw":
-            return torch.nan_to_num(self.raw, nan=0.0, posinf=0.0, neginf=0.0), 1
+            return self.raw, 1
         if name == "decoded":
             if self.decoded is None:
                 raise ValueError("these maps hold no decoder output: encode with features='decoder'")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from napari_ae_seg.segment import filters
+from napari_ae_seg.segment.tone import Tone
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +52,7 @@ class FeatureSpace:
     grid: int
     """Pixels per cell of the features."""
     n_features: int
+    tone: Tone
     terms: tuple[Term, ...]
     sentence: str
     """What it is, for the person."""
@@ -72,6 +74,7 @@ class FeatureSpace:
 
     def transform(self, maps: Maps) -> Tensor:
         """Features of a block: (n_features, *ceil(space / grid)), float32, finite everywhere."""
+        maps = maps.toned(self.tone)
         space, grid = maps.space, [self.grid] * len(maps.space)
         out = maps.raw.new_zeros((self.n_features, *(math.ceil(n / self.grid) for n in space)))
         for (sigma, rows), terms in groupby(self.terms, key=lambda term: (term.sigma, term.rows)):
@@ -96,6 +99,7 @@ class FeatureSpace:
             "sentence": self.sentence,
         }
         arrays = {f"weight{i}": t.weight.numpy() for i, t in enumerate(self.terms)}
+        meta["tone"] = [list(self.tone.low), list(self.tone.high)]
         return {**meta, "terms": terms}, arrays | {f"bias{i}": t.bias.numpy() for i, t in enumerate(self.terms)}
 
     @classmethod
@@ -112,7 +116,8 @@ class FeatureSpace:
             )
             for i, t in enumerate(meta["terms"])
         )
-        return cls(meta["name"], meta["grid"], meta["n_features"], terms, meta["sentence"])
+        tone = Tone(tuple(meta["tone"][0]), tuple(meta["tone"][1]))
+        return cls(meta["name"], meta["grid"], meta["n_features"], tone, terms, meta["sentence"])
 
     def _work(self, sigma: tuple[float, ...]) -> list[int]:
         return [max(self.grid, filters.work_stride(s)) for s in sigma]
