@@ -22,6 +22,7 @@ KINDS: dict[str, type[Net]] = {"conv": ConvNet, "dense": DenseNet}
 def build(config: NetworkConfig, channels: int, ndim: int, seed: int = 0) -> Net:
     """A network for images of `channels` channels and `ndim` axes, its first weights drawn from `seed`.
 
+    >>> from napari_ae_seg.config import NetworkConfig
     >>> net = build(NetworkConfig(), channels=1, ndim=2)
     >>> net.stride, sum(weight.numel() for weight in net.parameters()) // 1000
     (8, 108)

@@ -25,8 +25,8 @@ _TRANSPOSED = {2: F.conv_transpose2d, 3: F.conv_transpose3d}
 class DenseNet(Net):
     """window^ndim x channels -> hidden ... -> latents and back, the same at every `stride` pixels of an image.
 
-    `forward` takes patches of the window's size, one latent vector each. `encode` slides the window over an image, its
-    border repeated outwards: the latents of a place describe the window around it. `decode` averages, at each pixel, the
+    `forward` takes patches of the window's size, one latent vector each. `encode` slides the window over an image with
+    its border repeated: the latents of a place describe the window around it. `decode` averages, at each pixel, the
     windows that the latents around it stand for.
     """
 

@@ -23,9 +23,10 @@ LARGEST = {"conv": 64, "dense": 512}
 def choose_latents(patches: Tensor, config: NetworkConfig) -> tuple[int, str]:
     """A number of latents for normalised `patches` (P, C, *space) of the images, and a sentence that says how it was found.
 
-    At each scale, small squares are compared by their principal components; those that stand out of the noise count as
-    much as they weigh (the exponential of their entropy), and the scales add up.
+    At each scale, small squares are compared by their principal components; those that stand out of noise count as
+    much as they weigh (the exponential of their entropy); the scales add up.
 
+    >>> from napari_ae_seg.config import NetworkConfig
     >>> choose_latents(torch.zeros(8, 1, 32, 32), NetworkConfig(latents=0))[0]
     4
     """
@@ -48,7 +49,7 @@ def effective_rank(rows: Tensor) -> float:
     values = torch.linalg.eigvalsh(centred.T @ centred / n).clamp_min(0).flip(0)  # largest first
     if float(values[0]) < 1e-6:
         return 0.0
-    # the least of the variance is noise; of n samples of noise alone the largest value exceeds it by this (Marchenko-Pastur)
+    # the least of the variance is noise; of noise alone the largest value is this much more (Marchenko-Pastur)
     noise = float(values[d // 2 :].median())
     signal = (values - noise * (1 + math.sqrt(d / n)) ** 2 * 1.1).clamp_min(0)
     if float(signal.sum()) <= 0.01 * float(values.sum()):

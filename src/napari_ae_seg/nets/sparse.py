@@ -31,8 +31,8 @@ class Code(nn.Module):
 class Shrunk(Code):
     """l1: rectified latents whose sum is kept small.
 
-    They are standardised first and only shifted by what is learnt: otherwise the network would make them small instead of
-    zero and let the decoder make up for it.
+    They are standardised first and only shifted by what is learnt: otherwise the network would make them small, not zero,
+    and let the decoder make up for it.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
