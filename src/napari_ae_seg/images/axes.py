@@ -114,6 +114,7 @@ class Layout:
 
     @cached_property
     def space(self) -> str:
+        """The spatial axes in the order they are seen in."""
         return SPACE[-self.ndim :]
 
     @cached_property
@@ -123,15 +124,18 @@ class Layout:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
+        """(N, C, *space)."""
         channels = math.prod(self._size(a) for a in self.axes if a in CHANNELS)
         return (math.prod(map(self._size, self.others)), channels, *map(self._size, self.space))
 
     @cached_property
     def label_axes(self) -> str:
+        """`axes` without those of channels."""
         return "".join(a for a in self.axes if a not in CHANNELS)
 
     @cached_property
     def label_shape(self) -> tuple[int, ...]:
+        """Sizes along `label_axes`."""
         return tuple(map(self._size, self.label_axes))
 
     def index(self, n: int, region: Region) -> tuple[int | slice, ...]:

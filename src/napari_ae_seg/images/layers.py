@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_ae_seg.images.axes import CHANNELS, axes_from_names, guess_axes, parse_axes
-from napari_ae_seg.images.source import Extra, Source
+from .axes import CHANNELS, axes_from_names, guess_axes, parse_axes
+from .source import Extra, Source
 
 
 def from_layer(layer: Any, axes: str | None) -> Source:
@@ -80,7 +80,7 @@ def _without(transform: Extra, count: int, dropped: list[int]) -> Extra:
 
 
 def _shear_without(shear: np.ndarray, count: int, kept: list[int]) -> np.ndarray:
-    """napari keeps the entries above the diagonal as a vector, or the whole matrix."""
+    """Shear without some axes: napari keeps the entries above the diagonal as a vector, or the whole matrix."""
     if shear.ndim == 2:
         return shear[np.ix_(kept, kept)]
     full = np.eye(count)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
+
+from ..errors import ImageReadError
+
+UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, LookupError, struct.error)
+"""What decoders raise at damaged files."""
 
 Decode = Callable[[], np.ndarray]
 
@@ -33,6 +39,7 @@ class Kept:
             return piece
 
     def forget(self, key: Hashable) -> None:
+        """Drop the piece `key`."""
         with self._lock:
             self._pieces.pop(key, None)
 
@@ -63,13 +70,45 @@ class Paged:
         index = (*index, *(slice(None),) * (len(self.shape) - len(index)))
         outer, inner = index[: len(self._outer)], index[len(self._outer) :]
         if not self._outer:
-            return self._read(0)[inner]
+            return np.asarray(self._read(0)[inner])
         numbers = np.arange(int(np.prod(self._outer))).reshape(self._outer)[outer]
         parts = [self._read(int(number))[inner] for number in np.ravel(numbers)]
-        return np.stack(parts).reshape(*np.shape(numbers), *parts[0].shape)
+        return np.asarray(np.stack(parts).reshape(*np.shape(numbers), *parts[0].shape))
 
     def _read(self, number: int) -> np.ndarray:
         return self._kept.get(number, lambda: np.asarray(self._decode(number)).reshape(self._page))
+
+
+class Guarded:
+    """An array of a file: whatever its decoder raises becomes one sentence."""
+
+    def __init__(self, array: Any, name: str) -> None:
+        self.shape, self.dtype, self._array, self._name = tuple(array.shape), np.dtype(array.dtype), array, name
+        self.chunks = getattr(array, "shards", None) or getattr(array, "chunks", None)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        try:
+            return np.asarray(self._array[index])
+        except UNREADABLE as error:
+            raise ImageReadError(f"{self._name}: damaged, some pixels cannot be read ({error})") from None
+
+
+class Expanded:
+    """An array seen with axes of length 1 added at `places` of its shape."""
+
+    def __init__(self, array: Any, places: Sequence[int]) -> None:
+        self._array, self._places, self.dtype = array, tuple(places), np.dtype(array.dtype)
+        self.shape = self._with_ones(array.shape)
+        self.chunks = self._with_ones(array.chunks) if getattr(array, "chunks", None) else None
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
+        part = np.asarray(self._array[tuple(at for place, at in enumerate(index) if place not in self._places)])
+        kept = [place for place, at in enumerate(index) if isinstance(at, slice)]
+        return np.expand_dims(part, [to for to, place in enumerate(kept) if place in self._places])
+
+    def _with_ones(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        left = iter(sizes)
+        return tuple(1 if place in self._places else next(left) for place in range(len(sizes) + len(self._places)))
 
 
 _KEPT = Kept(256 * 2**20)

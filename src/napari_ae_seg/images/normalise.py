@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari_ae_seg.images.sample import Block
+    from .sample import Block
 
 _FLAT = 1e-30  # a channel that spans less is constant: its inverse would not fit float32
 
@@ -81,7 +81,7 @@ class Normaliser:
 
     def valid(self, block: np.ndarray) -> np.ndarray:
         """Where all channels of (C, *space) hold a finite value."""
-        return np.isfinite(block).all(axis=0)
+        return np.asarray(np.isfinite(block).all(axis=0))
 
     def invert(self, x: np.ndarray) -> np.ndarray:
         """(outputs, *space) -> native values (C, *space), as near as the mix allows."""
@@ -89,11 +89,8 @@ class Normaliser:
         if self.mix is not None:
             out = np.tensordot(np.linalg.pinv(self.mix).astype(np.float32), out, axes=1)
         unit = out * np.float32(self.deviation) + self._wide(self.mean, out)
-        low, span = (
-            self._wide(self.low, out, float),
-            self._wide(self.high, out, float) - self._wide(self.low, out, float),
-        )
-        return (unit * span + low).astype(np.float32)
+        span = self._wide(self.high - self.low, out, float)
+        return np.asarray(unit * span + self._wide(self.low, out, float), np.float32)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What a model file keeps: numbers and arrays."""
@@ -102,6 +99,7 @@ class Normaliser:
 
     @classmethod
     def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Normaliser:
+        """The normaliser that `state` described."""
         return cls(arrays["low"], arrays["high"], arrays["mean"], float(meta["deviation"]), arrays.get("mix"))
 
     def _unit(self, block: np.ndarray) -> np.ndarray:
@@ -128,7 +126,7 @@ def _unit(values: np.ndarray, low: Any, high: Any) -> np.ndarray:
     with np.errstate(over="ignore"):  # beyond float32 means beyond `high`, clipped below
         out = np.subtract(values, np.asarray(low, np.float32), dtype=np.float32)
         out /= np.where(span > _FLAT, span, np.inf).astype(np.float32)
-    return np.clip(out, 0, 1, out=out)
+    return np.asarray(np.clip(out, 0, 1, out=out))
 
 
 def _mix(fitted: Normaliser, blocks: Sequence[Block], outputs: int) -> np.ndarray:

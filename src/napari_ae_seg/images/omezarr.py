@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_ae_seg.errors import ImageReadError
-from napari_ae_seg.images.axes import axes_from_names, parse_axes
-from napari_ae_seg.images.source import Source
+from ..errors import ImageReadError
+from .axes import axes_from_names, parse_axes
+from .source import Source
 
 
 def from_zarr(path: Path, axes: str | None) -> Source:
@@ -80,7 +80,7 @@ def _from_multiscale(group: Any, about: dict[str, Any], axes: str | None, name: 
 
 
 def _from_array(array: Any, axes: str | None, name: str, path: str | None) -> Source:
-    from napari_ae_seg.images.readers import from_array
+    from .readers import from_array
 
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS") or ()
     return from_array(array, axes or axes_from_names([str(n) for n in names]) or None, name, path)

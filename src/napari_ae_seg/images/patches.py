@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_ae_seg.images.sample import BUDGET, Block, normalised, sample_blocks
+from .sample import BUDGET, Block, normalised, sample_blocks
 
 __all__ = ["BUDGET", "Block", "PatchSampler", "normalised", "sample_blocks"]
 

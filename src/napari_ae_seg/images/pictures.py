@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_ae_seg.errors import ImageReadError
-from napari_ae_seg.images.axes import parse_axes
-from napari_ae_seg.images.lazy import Decoded
-from napari_ae_seg.images.source import Source
+from ..errors import ImageReadError
+from .axes import parse_axes
+from .lazy import Decoded
+from .source import Source
 
 _MODES = {"L": ("u1", 0), "I;16": ("u2", 0), "I;16B": ("u2", 0), "I": ("i4", 0), "F": ("f4", 0), "1": ("?", 0)}
 _COLOURS = {"RGB": 3, "RGBA": 4, "LA": 2}

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_ae_seg.errors import ImageReadError
-from napari_ae_seg.images.axes import axes_from_names, guess_axes, parse_axes
-from napari_ae_seg.images.source import Source
+from ..errors import ImageReadError
+from .axes import axes_from_names, guess_axes, parse_axes
+from .source import Source
 
 Axes = str | None
 
@@ -43,11 +43,11 @@ def from_array(array: Any, axes: Axes, name: str, path: str | None = None, rgb: 
 
 def _from_object(x: Any, axes: Axes) -> Source:
     if all(hasattr(x, what) for what in ("data", "name", "scale")):
-        from napari_ae_seg.images.layers import from_layer
+        from .layers import from_layer
 
         return from_layer(x, axes)
     if hasattr(x, "attrs") and hasattr(x, "group_keys"):
-        from napari_ae_seg.images.omezarr import from_group
+        from .omezarr import from_group
 
         return from_group(x, axes, getattr(x, "basename", "") or "image", None)
     if hasattr(x, "dims") and hasattr(x, "data"):  # xarray
@@ -84,7 +84,7 @@ def _from_folder(folder: Path, axes: Axes) -> list[Source]:
     files = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
     slices = [path for path in files if path.suffix.lower() in (".dcm", ".dicom", ".ima")]
     if slices:
-        from napari_ae_seg.images.medical import from_dicom
+        from .medical import from_dicom
 
         return [from_dicom(slices, axes)]
     known = [path for path in files if path.name.lower().endswith((*READERS, ".zarr"))]
@@ -98,31 +98,31 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 def _tiff(path: Path, axes: Axes) -> Source:
-    from napari_ae_seg.images.tiff import from_tiff
+    from .tiff import from_tiff
 
     return from_tiff(path, axes)
 
 
 def _picture(path: Path, axes: Axes) -> Source:
-    from napari_ae_seg.images.pictures import from_picture
+    from .pictures import from_picture
 
     return from_picture(path, axes)
 
 
 def _zarr(path: Path, axes: Axes) -> Source:
-    from napari_ae_seg.images.omezarr import from_zarr
+    from .omezarr import from_zarr
 
     return from_zarr(path, axes)
 
 
 def _nifti(path: Path, axes: Axes) -> Source:
-    from napari_ae_seg.images.medical import from_nifti
+    from .medical import from_nifti
 
     return from_nifti(path, axes)
 
 
 def _dicom(path: Path, axes: Axes) -> Source:
-    from napari_ae_seg.images.medical import from_dicom
+    from .medical import from_dicom
 
     return from_dicom([path], axes)
 

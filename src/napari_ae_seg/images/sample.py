@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_ae_seg.images.axes import Region
-from napari_ae_seg.images.normalise import Normaliser
-from napari_ae_seg.images.stack import Image, Stack
+from .axes import Region
+from .normalise import Normaliser
+from .stack import Image, Stack
 
 BUDGET = 16_000_000
 """Values (voxels times channels) that a sample holds at most."""
@@ -34,6 +34,7 @@ class Block:
 
     @property
     def region(self) -> Region:
+        """Where it lies in its slice."""
         return tuple(slice(o, o + s) for o, s in zip(self.origin, self.valid.shape, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""One source of pixels as a reader found it: an array that is only read where it is indexed, and what is known of it."""
+"""A source of pixels as a reader found it: an array that is only read where it is indexed, and what is known of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_ae_seg.errors import ImageReadError
+from ..errors import ImageReadError
+from .axes import CHANNELS
 
 Extra = dict[str, Any]
 
@@ -42,6 +43,7 @@ class Source:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Sizes along `axes`."""
         return tuple(int(size) for size in self.array.shape)
 
     @property
@@ -50,4 +52,9 @@ class Source:
         chunks = getattr(self.array, "shards", None) or getattr(self.array, "chunks", None)
         if not chunks:
             return None
-        return tuple(int(c if np.isscalar(c) else max(c)) for c in chunks)
+        return tuple(max(c) if isinstance(c, tuple) else int(c) for c in chunks)
+
+    @property
+    def channels(self) -> int:
+        """How many channels there are, transparency included."""
+        return math.prod(size for axis, size in zip(self.axes, self.shape, strict=True) if axis in CHANNELS)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from napari_ae_seg.images.axes import Region
+from .axes import Region
 
 
 @dataclass(frozen=True, slots=True)

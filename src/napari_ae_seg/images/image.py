@@ -1,0 +1,214 @@
+"""One lazy image, seen as (N, C, *space) whatever its file, axes, channels and time points are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .axes import SHORT_Z, Layout, Region, volume_rule
+from .source import Source
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image, read only where it is asked for. Several sources of one size are its channels, in order."""
+
+    sources: tuple[Source, ...]
+    ndim: int
+    """Spatial axes: 2 or 3."""
+    picked: tuple[int, ...]
+    """The channels of the sources that are used."""
+    notes: tuple[str, ...] = ()
+    """What was assumed about the sources."""
+    slices: str = ""
+    """What was assumed about their z axis."""
+
+    @property
+    def name(self) -> str:
+        """Of the layer, or of the file without its ending."""
+        return self.sources[0].name
+
+    @property
+    def path(self) -> str | None:
+        """Where it is stored, if it came from there."""
+        return self.sources[0].path
+
+    @property
+    def axes(self) -> str:
+        """Axes of the source, a letter each."""
+        return self.sources[0].axes
+
+    @property
+    def source_shape(self) -> tuple[int, ...]:
+        """Sizes along `axes`."""
+        return self.sources[0].shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the source; `block` gives float32 whatever it is."""
+        return np.result_type(*(np.dtype(source.array.dtype) for source in self.sources))
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, *space)."""
+        n, _, *space = self._layout.shape
+        return (n, len(self.picked), *space)
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """Shape of the source without its channel axis, singletons kept."""
+        return self._layout.label_shape
+
+    @property
+    def label_axes(self) -> str:
+        """`axes` without those of channels."""
+        return self._layout.label_axes
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Size of a pixel along each spatial axis; 1.0 where unknown."""
+        return tuple(self.sources[0].spacing.get(axis, 1.0) for axis in self._layout.space)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Of `spacing`; "pixel" where unknown."""
+        return tuple(self.sources[0].units.get(axis, "pixel") for axis in self._layout.space)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """From the file or the layers, or by number."""
+        names = _channel_names(self.sources)
+        return tuple(names[channel] for channel in self.picked)
+
+    @property
+    def assumed(self) -> str:
+        """One sentence on what was assumed about the image, or ""."""
+        return "; ".join(filter(None, (*self.notes, self.slices)))
+
+    @property
+    def affine(self) -> np.ndarray | None:
+        """Of a medical image: voxel numbers in the source's order -> millimetres."""
+        return self.sources[0].affine
+
+    @property
+    def transform(self) -> dict[str, Any]:
+        """What a Labels layer of `label_shape` needs to lie on the source: scale, translate, units ..., where known."""
+        source, axes = self.sources[0], self.label_axes
+        if source.transform is not None:
+            return dict(source.transform)
+        known: dict[str, Any] = {}
+        if source.spacing:
+            known["scale"] = tuple(source.spacing.get(axis, 1.0) for axis in axes)
+        if source.units:
+            known["units"] = tuple(source.units.get(axis, "pixel") for axis in axes)
+        return known
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """Spatial size of the pieces the source is stored in, if it is."""
+        chunks = self.sources[0].chunks
+        return chunks and tuple(chunks[self.axes.index(axis)] for axis in self._layout.space)
+
+    def block(self, n: int, region: Region) -> np.ndarray:
+        """The values at (n, region), as float32 (C, *region); NaN and inf stay."""
+        out = np.empty((len(self.picked), *(s.stop - s.start for s in _full(region, self.shape[2:]))), np.float32)
+        for layout, first, source in self._parts:
+            wanted = [(to, c - first) for to, c in enumerate(self.picked) if 0 <= c - first < layout.shape[1]]
+            if wanted:
+                part = layout.arrange(np.asarray(source.array[layout.index(n, region)]))
+                with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is masked later
+                    for to, channel in wanted:
+                        out[to] = part[channel]
+        return out
+
+    def to_source(self, labels: np.ndarray) -> np.ndarray:
+        """(N, *space) -> an array of `label_shape`."""
+        return self._layout.to_source(labels)
+
+    def from_source(self, labels: np.ndarray) -> np.ndarray:
+        """An array of `label_shape` -> (N, *space)."""
+        return self._layout.from_source(labels)
+
+    def source_region(self, n: int, region: Region) -> tuple[int | slice, ...]:
+        """Where (n, region) lies in an array of `label_shape`."""
+        return self._layout.label_index(n, region)
+
+    def put(self, out: Any, n: int, region: Region, labels: np.ndarray) -> None:
+        """Write the labels (*region) of (n, region) into `out`, an array of `label_shape`: numpy or zarr."""
+        out[self.source_region(n, region)] = self._layout.orient(labels)
+
+    def mask(self, roi: Any, n: int, region: Region) -> np.ndarray:
+        """Where (n, region) lies inside `roi`, an array of `label_shape`, as bool (*region)."""
+        inside = np.asarray(roi[self.source_region(n, region)]) > 0
+        shown = [axis for axis in self.label_axes if axis in self._layout.space]
+        return inside.transpose([shown.index(axis) for axis in self._layout.space])
+
+    @classmethod
+    def of(cls, sources: Sequence[Source]) -> Image:
+        """The image whose channels are those of `sources`, transparency left out."""
+        picked: list[int] = []
+        first, notes = 0, []
+        for source in sources:
+            hidden = source.alpha and source.channels > 1
+            picked += range(first, first + source.channels - hidden)
+            first += source.channels
+            if hidden:
+                notes.append(f"{source.name}: the transparency channel is left out")
+        image = cls(tuple(sources), 2, tuple(picked), tuple(filter(None, [*(s.assumed for s in sources), *notes])))
+        shapes = dict.fromkeys((layout.shape[0], *layout.shape[2:]) for layout, _, _ in image._parts)
+        if len(shapes) > 1:
+            sizes = ", ".join(str(shape[1:]) for shape in shapes)
+            raise ValueError(
+                f"images that are channels of one another have one size, got {sizes}; read them as samples"
+            )
+        return image
+
+    def with_channels(self, channels: Sequence[int]) -> Image:
+        """The same image with only `channels` of its source."""
+        count = len(_channel_names(self.sources))
+        if not channels or not all(0 <= channel < count for channel in channels):
+            got = ", ".join(map(str, channels)) or "none"
+            raise ValueError(f"{self.name} has channels 0 to {count - 1}, got {got}")
+        return replace(self, picked=tuple(int(channel) for channel in channels))
+
+    def with_ndim(self, ndim: int) -> Image:
+        """The same image taken slice by slice (2), as a volume (3), or as its z axis suggests (0)."""
+        if ndim:
+            return replace(self, ndim=Layout(self.axes, self.source_shape, ndim).ndim, slices="")
+        ndim, note = volume_rule(self.axes, self.source_shape), ""
+        if ndim == 2 and "Z" in self.axes and self.source_shape[self.axes.index("Z")] > 1:
+            note = f"{self.name}: a z axis of at most {SHORT_Z} is taken slice by slice (ndim=3 takes it as a volume)"
+        return replace(self, ndim=ndim, slices=note)
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout(self.axes, self.source_shape, self.ndim)
+
+    @cached_property
+    def _parts(self) -> list[tuple[Layout, int, Source]]:
+        layouts = [Layout(source.axes, source.shape, self.ndim) for source in self.sources]
+        firsts = np.cumsum([0, *(layout.shape[1] for layout in layouts)])
+        return [(layout, int(first), s) for layout, first, s in zip(layouts, firsts[:-1], self.sources, strict=True)]
+
+
+def _full(region: Region, space: Sequence[int]) -> list[slice]:
+    bounds = [part.indices(size)[:2] for part, size in zip(region, space, strict=True)]
+    return [slice(start, stop) for start, stop in bounds]
+
+
+def _channel_names(sources: Sequence[Source]) -> list[str]:
+    names: list[str] = []
+    for source in sources:
+        count = source.channels
+        if len(source.channel_names) == count:
+            names += source.channel_names
+        elif len(sources) > 1:
+            names += [source.name] if count == 1 else [f"{source.name} {c}" for c in range(count)]
+        else:
+            colours = ("red", "green", "blue", "alpha") if count == 3 or source.alpha else ()
+            names += [*colours, *(f"channel {c}" for c in range(len(colours), count))][:count]
+    return names
