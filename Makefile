@@ -1,5 +1,5 @@
 # Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
-.PHONY: help demo test check bench docs-screenshots pins clean
+.PHONY: help demo test check bench docs-screenshots docs-settings pins clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -38,6 +38,10 @@ bench:  ## speed, memory and accuracy, as ratios; SETS=, METHODS= and LIMIT= nar
 docs-screenshots:  ## the pictures in docs/, from the running docks
 	@scripts/setup dev
 	$(SCREEN) $(RUN) docs/screenshots.py
+
+docs-settings:  ## docs/settings.md, from config.py
+	@scripts/setup dev
+	$(RUN) scripts/settings.py
 
 pins:  ## write constraints.txt anew from what .venv holds
 	@scripts/setup dev
