@@ -25,6 +25,7 @@ FORMAT = 1
 
 _DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 _LENGTH = 8  # bytes of the little-endian length of a safetensors header
+_PEEK = 2**26  # no header is as long; a foreign file's first bytes may say anything
 _UPDATE = "update it with: pip install --upgrade napari-ae-seg"
 
 
@@ -70,6 +71,18 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
     if not isinstance(header, dict):
         raise ModelFileError(f"{path} is not a model of napari-ae-seg: its header is no set of names and values")
     return header, tensors
+
+
+def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The header of the file at `path`, read alone and not checked: to list models by, never to use one."""
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(_LENGTH), "little")
+            metadata = json.loads(file.read(length) if length < _PEEK else b"")["__metadata__"]
+        header = json.loads(metadata["header"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path} is not a model of napari-ae-seg") from error
+    return header if isinstance(header, dict) else {}
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

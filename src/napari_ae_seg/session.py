@@ -26,6 +26,8 @@ class Session:
     """The segmenter behind the labels shown last."""
     segments: Segments | None = None
     """The labels shown last, with their table."""
+    trained: Any = field(default=None, repr=False)
+    """The model that the Train autoencoder dock made last, as the docks list it."""
     layer: Any = field(default=None, repr=False)
     """The napari layer that shows them."""
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSizePolicy, QSpinBox, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLineEdit,
+    QSizePolicy,
+    QSlider,
+    QSpinBox,
+    QWidget,
+)
 
 from . import words
 
@@ -99,6 +109,59 @@ class Number(QDoubleSpinBox):
         _wheel(super(), self, event)
 
 
+class Slider(QWidget):
+    """A number with a slider in front of it; tells when the person lets go."""
+
+    changed = Signal()
+    released = Signal()
+
+    def __init__(self, spin: QSpinBox | QDoubleSpinBox, top: int) -> None:
+        super().__init__()
+        self.spin = spin
+        self.slider = Groove(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, top)
+        self.spin.setFixedWidth(88)
+        self.setFocusProxy(self.slider)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.slider, 1)
+        layout.addWidget(self.spin)
+        self.slider.valueChanged.connect(self._slid)
+        self.slider.sliderReleased.connect(self.released)
+        self.spin.valueChanged.connect(self._typed)
+
+    @property
+    def dragging(self) -> bool:
+        """Whether the slider is held."""
+        return bool(self.slider.isSliderDown())
+
+    def value(self) -> Any:
+        """The number."""
+        return self.spin.value()
+
+    def write(self, value: Any) -> None:
+        """Show `value`."""
+        self.spin.setValue(value)
+
+    def _slid(self, value: int) -> None:
+        self.spin.setValue(value)
+
+    def _typed(self, value: float) -> None:
+        self.slider.blockSignals(True)
+        self.slider.setValue(min(round(value), self.slider.maximum()))
+        self.slider.blockSignals(False)
+        self.changed.emit()
+
+
+class Groove(QSlider):
+    """A slider that leaves the wheel to the scrolling dock unless it has the focus."""
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
+        """Leave the wheel to the scrolling dock unless this has the focus."""
+        _wheel(super(), self, event)
+
+
 def _make(name: str, field: FieldInfo) -> Control:
     kind = field.annotation
     if name == "device":
@@ -151,6 +214,9 @@ def _number(name: str, field: FieldInfo) -> Control:
     spin.setKeyboardTracking(False)
     spin.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     spin.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    if name in words.SLIDERS:
+        slider = Slider(spin, words.SLIDERS[name])
+        return Control(slider, slider.value, slider.write, slider.changed)
     return Control(spin, spin.value, spin.setValue, spin.valueChanged)
 
 

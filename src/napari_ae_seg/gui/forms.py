@@ -6,16 +6,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_ae_seg.config import Config
 
 from . import words
-from .controls import Combo, Control, control, tooltip
+from .controls import Combo, Control, Slider, control, tooltip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 C = TypeVar("C", bound=Config)
 
@@ -24,6 +35,7 @@ class Form(QWidget):
     """A row for each of `names`, fields of `config`."""
 
     changed = Signal(str)
+    released = Signal()  # a slider was let go
 
     def __init__(self, config: type[Config], names: Iterable[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,6 +80,8 @@ class Form(QWidget):
         made = self.controls[name] = control(name, field)
         self._layout.addRow(caption(words.label(name), field.description or ""), made.widget)
         made.changed.connect(lambda *_: self.changed.emit(name))
+        if isinstance(made.widget, Slider):
+            made.widget.released.connect(self.released)
 
 
 def values(*forms: Form) -> dict[str, Any]:
@@ -108,6 +122,47 @@ def rows(widget: QWidget) -> QFormLayout:
     return layout
 
 
+def row_of(widgets: Mapping[str, QWidget]) -> QWidget:
+    """A form of `widgets`, each after its words."""
+    form = QWidget()
+    layout = rows(form)
+    for text, widget in widgets.items():
+        layout.addRow(caption(text), widget)
+    return form
+
+
+def beside(*widgets: QWidget, equal: bool = False) -> QWidget:
+    """`widgets` side by side; the first takes the room that is left, or all the same."""
+    line = QWidget()
+    layout = QHBoxLayout(line)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for widget in widgets:
+        layout.addWidget(widget, 1 if equal or widget is widgets[0] else 0)
+    return line
+
+
+def scrolling(body: QWidget) -> QScrollArea:
+    """`body` in a frame that scrolls up and down, never sideways."""
+    area = QScrollArea()
+    area.setWidget(body)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setMinimumWidth(WIDTH)
+    return area
+
+
+def menu(text: str, actions: Mapping[str, Callable[[], Any]]) -> QPushButton:
+    """A button that opens a menu."""
+    button = QPushButton(text)
+    opened = QMenu(button)
+    for words_, act in actions.items():
+        opened.addAction(words_).triggered.connect(lambda _=False, act=act: act())
+    button.setMenu(opened)
+    return button
+
+
 def column(widget: QWidget, spacing: int = 8, margin: int = 0) -> QVBoxLayout:
     """An empty column of this plugin's look, set on `widget`."""
     layout = QVBoxLayout(widget)
@@ -132,6 +187,9 @@ def sentence(text: str = "") -> QLabel:
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
 
+
+WIDTH = 330
+"""Width in pixels that a dock asks for."""
 
 CAPTION = 104
 """Width in pixels of the words before a row."""

@@ -81,7 +81,7 @@ class Job(QObject):
     stopped = Signal()
     ended = Signal()
 
-    def __init__(self, title: str, work: Work, parent: QObject | None = None) -> None:
+    def __init__(self, title: str, work: Work, parent: QObject | None = None, quiet: bool = False) -> None:
         super().__init__(parent)
         self.title = title
         self.reporter = Reporter()
@@ -91,7 +91,7 @@ class Job(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._tick)
-        self._age = 0
+        self._age = -(10**9) if quiet else 0  # a quiet job never shows its progress
         self._inside = False
         self.destroyed.connect(self.reporter.stop)
         self._worker = create_worker(self._task, _worker_class=_Worker)

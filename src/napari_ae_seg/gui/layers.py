@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from .controls import Combo
@@ -21,35 +20,32 @@ NO_IMAGE = "Open an image first, or a sample: File > Open Sample > AE Segmentati
 """Why nothing can be done without an image layer."""
 
 
-class Following:
-    """Calls `update` whenever layers come, go, move or are renamed, for as long as `widget` lives."""
+def heed(widget: QObject, signal: Any, act: Callable[..., Any]) -> None:
+    """Call `act` at each `signal`, for as long as `widget` lives."""
+    signal.connect(act)
+    widget.destroyed.connect(lambda *_: signal.disconnect(act))
 
-    def __init__(self, viewer: Viewer, widget: QWidget, update: Callable[[], None]) -> None:
-        self._layers = viewer.layers
-        self._update = weakref.WeakMethod(update)
+
+def follow_layers(viewer: Viewer, widget: QWidget, update: Callable[[], None]) -> None:
+    """Call `update` whenever layers come, go, move or are renamed, for as long as `widget` lives."""
+
+    def changed(_: Any = None) -> None:
+        update()
+
+    def inserted(event: Any) -> None:
+        event.value.events.name.connect(changed)
+        update()
+
+    def end(_: Any = None) -> None:
         for layer in viewer.layers:
-            layer.events.name.connect(self._changed)
-        self._layers.events.inserted.connect(self._inserted)
-        self._layers.events.removed.connect(self._changed)
-        self._layers.events.reordered.connect(self._changed)
-        widget.destroyed.connect(self.end)
+            layer.events.name.disconnect(changed)
 
-    def end(self, *_: Any) -> None:
-        """Stop following."""
-        self._layers.events.inserted.disconnect(self._inserted)
-        self._layers.events.removed.disconnect(self._changed)
-        self._layers.events.reordered.disconnect(self._changed)
-        for layer in self._layers:
-            layer.events.name.disconnect(self._changed)
-
-    def _inserted(self, event: Any) -> None:
-        event.value.events.name.connect(self._changed)
-        self._changed()
-
-    def _changed(self, _: Any = None) -> None:
-        update = self._update()
-        if update is not None:
-            update()
+    for layer in viewer.layers:
+        layer.events.name.connect(changed)
+    heed(widget, viewer.layers.events.inserted, inserted)
+    heed(widget, viewer.layers.events.removed, changed)
+    heed(widget, viewer.layers.events.reordered, changed)
+    widget.destroyed.connect(end)
 
 
 class LayerPicker(Combo):
@@ -65,7 +61,7 @@ class LayerPicker(Combo):
         self._kinds = kinds
         self._none = none
         self._picked: Layer | None = None
-        self._following = Following(viewer, self, self.follow)
+        follow_layers(viewer, self, self.follow)
         self.currentIndexChanged.connect(self._tell)
         self.follow()
 
@@ -103,7 +99,7 @@ class LayerList(QListWidget):
         self._viewer = viewer
         self._kinds = kinds
         self._without: Layer | None = None
-        self._following = Following(viewer, self, self.follow)
+        follow_layers(viewer, self, self.follow)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemChanged.connect(lambda _: self.changed.emit())
         self.follow()
@@ -143,6 +139,11 @@ class LayerList(QListWidget):
     def _ticked(self) -> list[Layer]:
         items = [self.item(row) for row in range(self.count())]
         return [item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() == Qt.CheckState.Checked]
+
+
+def unwrapped(viewer: Viewer) -> Viewer:
+    """The viewer itself; napari hands plugins a proxy that makes a new object of every layer it gives."""
+    return getattr(viewer, "__wrapped__", viewer)
 
 
 def at_slice(layer: Image, viewer: Viewer) -> Image:

@@ -22,8 +22,9 @@ class Runner(QWidget):
 
     busy = Signal(bool)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, stop: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._has_stop = stop
         self.job: Job | None = None
         self.text = sentence()
         self.bar = QProgressBar()
@@ -108,7 +109,7 @@ class Runner(QWidget):
         self.bar.setRange(0, 0)
         self.bar.show()
         self.stop_button.setEnabled(True)
-        self.stop_button.show()
+        self.stop_button.setVisible(self._has_stop)
         self.show()
 
     def _advanced(self, progress: Progress) -> None:

@@ -106,6 +106,9 @@ SUFFIXES = {
 }
 """The unit behind a number."""
 
+SLIDERS = {"n_clusters": 16, "smoothing": 20, "cut": 16}
+"""Numbers that have a slider, up to this; larger ones can be typed."""
+
 RELEVANT: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "width": lambda v: v["kind"] == "conv",
     "levels": lambda v: v["kind"] == "conv",

@@ -1,0 +1,291 @@
+"""The Segment dock: an image, a button, labels; then sliders that change them live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
+
+from napari_ae_seg.config import SegmentationConfig
+from napari_ae_seg.session import current
+
+from . import extras, recipe, work
+from .clusters import ClusterTable
+from .controls import Slider, tooltip
+from .forms import Form, beside, column, fold, menu, read, row_of, scrolling, sentence, values
+from .layers import NO_IMAGE, LayerPicker, heed, unwrapped
+from .live import UPDATING, Live
+from .models import ModelPicker, ask_where
+from .preferences import run_defaults
+from .runner import Dock, Runner
+from .sources import Options
+from .view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+    from .jobs import Reporter
+    from .work import Request, Result
+
+FIRST = ("n_clusters",)
+"""Fields above the button; all others are under Advanced, these first:"""
+THEN = ("method", "features", "smoothing", "cut")
+
+TIP = "Find the parts of the image and show them as labels."
+TRAIN_TIP = "Let an autoencoder learn this image first, then segment with it. Slower, and better on unusual images."
+
+
+class SegmentWidget(Dock):
+    """Segment images without labels, and change the clusters until they fit."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = unwrapped(napari_viewer)
+        self._asked: tuple[Layer, ...] = ()
+        self._writing = False
+        self._build()
+        self.view = View(self._viewer, self)
+        self.live = Live(self.runner, self.config, self)
+        self._connect()
+        self._follow_image()
+        self._show(None)
+
+    @property
+    def result(self) -> Result | None:
+        """What is shown."""
+        return self.live.result
+
+    def config(self) -> SegmentationConfig:
+        """The configuration that the controls show; ValueError if it contradicts itself."""
+        return read(SegmentationConfig, *self.forms)
+
+    def request(self) -> Request:
+        """What the controls ask for; ValueError if it cannot be done."""
+        images = self.options.images(self.image.layer).of(self._viewer)
+        model = self.models.model
+        return work.Request(images, images.read(), model, self.config(), refit=self._asks_for_clusters())
+
+    def segment(self) -> None:
+        """Segment what is chosen, as it is chosen."""
+        self._start("Segmenting", work.segment)
+
+    def train_and_segment(self) -> None:
+        """Let an autoencoder learn what is chosen, then segment with it."""
+        self._start("Training", work.train_and_segment)
+
+    def edit(self, method: str, *arguments: Any) -> None:
+        """Change the segmenter by hand (rename, recolour, merge ...), as one step to undo."""
+        result = self.result
+        if result is None or self.runner.running:
+            return
+
+        def task(report: Reporter) -> Result:
+            segmenter = getattr(result.segmenter, method)(*arguments)
+            return work.relabel(result, segmenter, (method, arguments), False, report)
+
+        self.runner.run(UPDATING, task, then=self._settled)
+
+    def save(self, path: str = "") -> None:
+        """Write the model with its clusters to `path`; asks where if it is not given."""
+        if self.result is None:
+            return
+        chosen = path or ask_where(self, self.result.request.images.layers[0].name)
+        if chosen:
+            segmenter = self.result.segmenter
+            self.runner.run("Saving", lambda _: segmenter.save(chosen), then=lambda _: self.models.open(chosen))
+
+    def show_extra(self, which: str) -> None:
+        """Show a further picture of the result: a key of `extras.NAMES`."""
+        result = self.result
+        if result is not None and not self.runner.running:
+            then: Callable[[Any], Any] = lambda drawn: extras.show(self._viewer, drawn)  # noqa: E731
+            self.runner.run("Drawing", lambda report: extras.picture(result, which, report), then)
+
+    def _start(self, title: str, task: Callable[[Request, Reporter], Result]) -> None:
+        try:
+            request = self.request()
+        except ValueError as error:
+            self.runner.say(str(error))
+            return
+        self.view.forget_preview()
+        self._asked = request.images.layers
+        self.runner.run(title, lambda report: task(request, report), then=self._segmented)
+
+    def _segmented(self, result: Result) -> None:
+        if result.request.model.held is not None:
+            self.models.hold(result.request.model)
+        if self.result is None or self.result.request.images.layers != result.request.images.layers:
+            self.view.start_anew()
+        self._settled(result)
+
+    def _settled(self, result: Result) -> None:
+        if result is self.result:
+            self.view.forget_preview()
+        else:
+            self.view.show(result)
+        self._show(result)
+
+    def _previewed(self, result: Result) -> None:
+        self.view.preview(result)
+        self.table.show_segments(result.segments[0])
+
+    def _dropped(self) -> None:
+        if self.result is not None:
+            self._settled(self.result)
+
+    def _moved(self, result: Result) -> None:
+        """An undo or redo brought another result back: the controls follow."""
+        self._writing = True
+        for form in self.forms:
+            form.write(result.segmenter.config.model_dump())
+        self._writing = False
+        self._relevant()
+        self._show(result)
+
+    def _show(self, result: Result | None) -> None:
+        self.live.take(result)
+        self.results.setVisible(result is not None)
+        if result is not None:
+            self.says.setText(result.segments[0].sentence)
+            self.table.show_segments(result.segments[0])
+            one = result.segments[0] if len(result.segments) == 1 else list(result.segments)
+            layer = next(iter(self.view.layers), None)
+            held = current()
+            held.update(model=result.segmenter.model, segmenter=result.segmenter, segments=one, layer=layer)
+        self._touched()
+
+    def _touched(self) -> None:
+        painted = self.view.painted if self.result is not None else 0
+        self.discard.setVisible(painted > 0)
+        self.discard.setText(f"Discard {painted} painted pixel{'s' * (painted != 1)}")
+
+    def _changed(self, name: str) -> None:
+        self._relevant()
+        if not self._writing:
+            widget = next(form.controls[name].widget for form in self.forms if name in form.controls)
+            self.live.want(quick=isinstance(widget, Slider) and widget.dragging)
+
+    def _relevant(self) -> None:
+        shown = values(*self.forms)
+        for form in self.forms:
+            form.show_relevant(shown)
+
+    def _asks_for_clusters(self) -> bool:
+        """Whether the controls ask for other clusters than a model's own."""
+        given = self.config()
+        return bool(given.n_clusters or given.method != "auto" or given.features != "auto")
+
+    def _follow_image(self, *_: Any) -> None:
+        image = self.image.layer
+        self.options.follow(image if isinstance(image, Image) else None)
+        self._enable()
+
+    def _trained(self, what: str) -> None:
+        """The other dock has trained a model: use it."""
+        made = current().trained
+        if what == "trained" and made is not None:
+            self.models.hold(made)
+
+    def _removed(self, layer: Layer) -> None:
+        """A layer left the viewer: what is computed for it is of no use."""
+        job = self.runner.job
+        if layer in self._asked and job is not None and job.title != UPDATING:
+            job.stopped.connect(lambda: self.runner.say(f"Stopped: the image {layer.name} was removed."))
+            self.runner.stop()
+
+    def _enable(self, *_: Any) -> None:
+        """Grey out what cannot be done now, and say why."""
+        job = self.runner.job
+        why = NO_IMAGE if self.image.layer is None else ""
+        if job is not None and job.title != UPDATING:
+            why = why or f"{job.title} is under way."
+        for button, tip in ((self.button, TIP), (self.train_button, TRAIN_TIP)):
+            button.setEnabled(not why)
+            button.setToolTip(tooltip(why or tip))
+        self.why.setText(NO_IMAGE if self.image.layer is None else "")
+        self.why.setVisible(self.image.layer is None)
+
+    def _copy(self, write: Callable[[Result], str]) -> None:
+        clipboard = QApplication.clipboard()
+        if self.result is not None and clipboard is not None:
+            clipboard.setText(write(self.result))
+
+    def _build(self) -> None:
+        self.image = LayerPicker(self._viewer, (Image,))
+        self.image.setObjectName("image")
+        self.options = Options(self._viewer)
+        self.models = ModelPicker()
+        self.models.setObjectName("model")
+        self.open_button = QToolButton()
+        self.open_button.setText("Open…")
+        self.open_button.setToolTip(tooltip("Open a model file (.aeseg)."))
+        rest = [name for name in SegmentationConfig.model_fields if name not in (*FIRST, *THEN)]
+        self.forms = (Form(SegmentationConfig, FIRST), Form(SegmentationConfig, (*THEN, *rest)))
+        for form in self.forms:
+            form.write(run_defaults())
+        self.button = QPushButton("Segment")
+        self.train_button = QPushButton("Train on this image")
+        self.why = sentence()
+        self.runner = Runner()
+        self.results = self._build_results()
+        body = QWidget()
+        layout = column(body, spacing=10, margin=8)
+        layout.addWidget(row_of({"Image": self.image, "Model": beside(self.models, self.open_button)}))
+        layout.addWidget(self.forms[0])
+        layout.addWidget(beside(self.button, self.train_button, equal=True))
+        layout.addWidget(self.why)
+        layout.addWidget(self.runner)
+        layout.addWidget(self.results)
+        layout.addWidget(fold("Image and region", self.options))
+        layout.addWidget(fold("Advanced", self.forms[1]))
+        layout.addStretch(1)
+        column(self).addWidget(scrolling(body))
+
+    def _build_results(self) -> QWidget:
+        self.says = sentence()
+        self.table = ClusterTable()
+        self.discard = QPushButton()
+        self.discard.setToolTip(tooltip("Show the clusters again where you painted."))
+        shows = {text: lambda which=which: self.show_extra(which) for which, text in extras.NAMES.items()}
+        copies = {
+            "as Python": lambda: self._copy(recipe.segmenting_in_python),
+            "as command line": lambda: self._copy(recipe.segmenting_in_shell),
+        }
+        self.show_menu = menu("Show also", shows)
+        self.copy_menu = menu("Copy", copies)
+        self.save_button = QPushButton("Save model…")
+        self.save_button.setToolTip(tooltip("Keep the model with its clusters, to label other images alike."))
+        box = QWidget()
+        layout = column(box)
+        for widget in (self.says, self.table, self.discard):
+            layout.addWidget(widget)
+        layout.addWidget(beside(self.show_menu, self.copy_menu, self.save_button, equal=True))
+        return box
+
+    def _connect(self) -> None:
+        self.image.picked.connect(self._follow_image)
+        self.open_button.clicked.connect(lambda: self.models.open())
+        self.models.refused.connect(self.runner.say)
+        self.button.clicked.connect(self.segment)
+        self.train_button.clicked.connect(self.train_and_segment)
+        self.save_button.clicked.connect(lambda: self.save())
+        self.discard.clicked.connect(self.view.discard_painted)
+        self.runner.busy.connect(self._enable)
+        self.live.previewed.connect(self._previewed)
+        self.live.settled.connect(self._settled)
+        self.live.dropped.connect(self._dropped)
+        self.view.moved.connect(self._moved)
+        self.view.touched.connect(self._touched)
+        self.view.closed.connect(lambda: self._show(None))
+        self.view.removed.connect(self._removed)
+        heed(self, current().changed, self._trained)
+        self.table.renamed.connect(lambda label, name: self.edit("rename", label, name))
+        self.table.recoloured.connect(lambda label, rgb: self.edit("recolour", label, rgb))
+        for form in self.forms:
+            form.changed.connect(self._changed)
+            form.released.connect(lambda: self.live.want(quick=False))
+        self._relevant()

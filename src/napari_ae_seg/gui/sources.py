@@ -1,0 +1,221 @@
+"""Choosing what is segmented or learnt from: images, how they belong together, channels and a region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+
+from napari_ae_seg.images.stack import Stack, read
+
+from .controls import Combo
+from .forms import caption, rows
+from .layers import REGIONS, LayerList, LayerPicker, at_slice, region
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+EXTENTS = {
+    "whole": "whole image",
+    "slices": "slice by slice",
+    "volume": "as a volume",
+    "current": "the slice shown",
+}
+"""How much of an image is taken, and what it is called."""
+
+NDIM = {"whole": 0, "slices": 2, "volume": 3, "current": 2}
+
+
+@dataclass(frozen=True)
+class Images:
+    """Image layers as one thing to read."""
+
+    layers: tuple[Layer, ...]
+    together: str = "samples"
+    channels: tuple[int, ...] = ()
+    """Empty takes all."""
+    region: Layer | None = None
+    extent: str = "whole"
+    shown: tuple[Any, ...] = ()
+    """The layers cut to the slice shown, if that is what is taken."""
+
+    def of(self, viewer: Viewer) -> Images:
+        """Fixed to the slice that `viewer` shows now, if that is what is taken."""
+        if self.extent != "current":
+            return self
+        return replace(self, shown=tuple(at_slice(layer, viewer) for layer in self.layers))
+
+    def read(self) -> Stack:
+        """The stack of these layers; no pixel is read yet."""
+        given = list(self.shown or self.layers)
+        stack = read(
+            given,
+            ndim=NDIM[self.extent],
+            channels=self.channels or None,
+            together="channels" if self.together == "channels" else "samples",
+        )
+        if self.region is None:
+            return stack
+        pairs = zip(given, stack.images, strict=False)  # as channels of one image they share the first one's shape
+        return stack.with_roi([region(self.region, layer, image.label_shape) for layer, image in pairs])
+
+    def python(self) -> str:
+        """The call of `ae.read` that reads the same."""
+        names = [f"viewer.layers[{layer.name!r}]" for layer in self.layers]
+        words = [names[0] if len(names) == 1 else f"[{', '.join(names)}]"]
+        if self.shown:
+            words = [_array(layer, cut) for layer, cut in zip(self.layers, self.shown, strict=True)][:1]
+            words.append(f'axes="{read(self.shown[0]).image.axes}"')
+        if NDIM[self.extent]:
+            words.append(f"ndim={NDIM[self.extent]}")
+        if self.channels:
+            words.append(f"channels={self.channels}")
+        if self.together == "channels":
+            words.append('together="channels"')
+        if self.region is not None:
+            words.append(f"roi=viewer.layers[{self.region.name!r}]")
+        return f"ae.read({', '.join(words)})"
+
+    def shell(self) -> list[str]:
+        """The words of a command line that read the same, given the files of the layers."""
+        paths = [str(layer.source.path or f"{layer.name}.tif") for layer in self.layers]
+        words = paths
+        if NDIM[self.extent]:
+            words += ["--ndim", str(NDIM[self.extent])]
+        if self.channels:
+            words += ["--channels", ",".join(map(str, self.channels))]
+        if self.region is not None:
+            words += ["--roi", f"{self.region.name}.tif"]
+        return words
+
+    def unsaved(self) -> list[str]:
+        """Names of the layers that a command line needs as files and that are in none."""
+        needed = [*self.layers, *([self.region] if self.region is not None else [])]
+        return [layer.name for layer in needed if not layer.source.path]
+
+
+class Options(QWidget):
+    """The rows below an image's name: further images, extent, channels, region."""
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer, extent: bool = True, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._image: Image | None = None
+        self.more = LayerList(viewer, (Image,))
+        self.more.setObjectName("more_images")
+        self.together = Combo()
+        self.together.setObjectName("together")
+        self.together.offer({"samples": "further images", "channels": "channels of the image"})
+        self.extent = Combo()
+        self.extent.setObjectName("extent")
+        self.extent.offer(EXTENTS)
+        self.channels = Channels()
+        self.channels.setObjectName("channels")
+        self.region = LayerPicker(viewer, REGIONS, none="everywhere")
+        self.region.setObjectName("region")
+        self._layout = rows(self)
+        tips = {
+            "Also": "Further images; they are taken together with the one above.",
+            "Taken as": "Further images get the same clusters; channels are several pictures of one thing.",
+            "Extent": "The whole image (a deep z axis as a volume), each slice alone, or only the slice shown.",
+            "Channels": "Channels that are looked at.",
+            "Learn inside": "A Labels or Shapes layer: only what lies in it decides the clusters.",
+        }
+        shown = (self.more, self.together, self.extent, self.channels, self.region)
+        for (text, tip), widget in zip(tips.items(), shown, strict=True):
+            self._layout.addRow(caption(text, tip), widget)
+        self._has_extent = extent
+        self.more.changed.connect(self._changed)
+        self.together.currentIndexChanged.connect(self._changed)
+        self.extent.currentIndexChanged.connect(self._changed)
+        self.channels.changed.connect(self.changed)
+        self.region.picked.connect(self._changed)
+        self.follow(None)
+
+    def follow(self, image: Image | None) -> None:
+        """Offer what makes sense for `image`."""
+        self._image = image
+        self.more.leave_out(image)
+        self.channels.offer(_channel_names(image))
+        self._relevant()
+
+    def images(self, image: Image | None = None) -> Images:
+        """What is chosen, with the image above first."""
+        first = image if image is not None else self._image
+        layers = tuple(layer for layer in (first, *self.more.layers) if layer is not None)
+        return Images(
+            layers,
+            self.together.currentData() if len(layers) > 1 else "samples",
+            self.channels.picked(),
+            self.region.layer,
+            self.extent.currentData() if self._has_extent else "whole",
+        )
+
+    def _changed(self, *_: Any) -> None:
+        self._relevant()
+        self.changed.emit()
+
+    def _relevant(self) -> None:
+        deep = self._image is not None and self._image.ndim > 2
+        self._show(self.more, self.more.count() > 0)
+        self._show(self.together, bool(self.more.layers))
+        self._show(self.extent, self._has_extent and deep)
+        self._show(self.channels, self.channels.count() > 1)
+
+    def _show(self, widget: QWidget, on: bool) -> None:
+        if self._layout.isRowVisible(widget) != on:
+            self._layout.setRowVisible(widget, on)
+
+
+class Channels(QListWidget):
+    """The channels of an image, ticked if they are looked at."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.itemChanged.connect(lambda _: self.changed.emit())
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Offer channels `names`, all ticked, unless they are what is offered already."""
+        if [self.item(row).text() for row in range(self.count())] == list(names):
+            return
+        self.blockSignals(True)
+        self.clear()
+        for name in names:
+            QListWidgetItem(name, self).setCheckState(Qt.CheckState.Checked)
+        self.blockSignals(False)
+        height = self.sizeHintForRow(0) if names else 18
+        self.setFixedHeight(min(max(len(names), 1), 5) * height + 6)
+
+    def picked(self) -> tuple[int, ...]:
+        """Numbers of the ticked channels; empty if that is all of them."""
+        on = [row for row in range(self.count()) if self.item(row).checkState() == Qt.CheckState.Checked]
+        return () if len(on) == self.count() else tuple(on)
+
+
+def _channel_names(image: Image | None) -> tuple[str, ...]:
+    if image is None:
+        return ()
+    try:
+        return read(image).image.channel_names
+    except ValueError:  # it says so when the button is pressed
+        return ()
+
+
+def _array(layer: Layer, cut: Image) -> str:
+    """The slice of `layer` that `cut` holds, as Python."""
+    parts = []
+    offset = [round(float(v)) for v in layer.world_to_data(cut.data_to_world([0] * cut.ndim))]
+    for axis in range(cut.ndim):
+        whole = cut.data.shape[axis] == layer.data.shape[axis]
+        parts.append(":" if whole else f"{offset[axis]}:{offset[axis] + 1}")
+    return f"viewer.layers[{layer.name!r}].data[{', '.join(parts)}]"

@@ -1,0 +1,142 @@
+"""What the Segment dock does in the background: the calls that a script makes, and nothing heavy until it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_ae_seg.config import NetworkConfig, RunConfig, TrainingConfig
+from napari_ae_seg.progress import Progress
+
+from .models import Model
+
+if TYPE_CHECKING:
+    from napari_ae_seg.config import SegmentationConfig
+    from napari_ae_seg.images.stack import Stack
+    from napari_ae_seg.labelling import Prepared
+    from napari_ae_seg.segmenter import Segmenter
+    from napari_ae_seg.segments import Segments
+
+    from .jobs import Reporter
+    from .sources import Images
+
+ANEW = ("features", "stride", "normalise", "surround", "device", "threads")
+"""Fields that need the image to be encoded again; all others change the clusters alone."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to segment, with which model, how."""
+
+    images: Images
+    stack: Stack
+    model: Model
+    config: SegmentationConfig
+    refit: bool = False
+    """Find new clusters although the model holds some."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A request with its answer; `changes` are what was changed since, in order."""
+
+    request: Request
+    segmenter: Segmenter
+    prepared: tuple[Prepared | None, ...]
+    segments: tuple[Segments, ...]
+    changes: tuple[tuple[str, Any], ...] = field(default=())
+
+    @property
+    def live(self) -> bool:
+        """Whether the features are in memory, so that a change answers at once."""
+        return all(one is not None for one in self.prepared)
+
+
+def segment(request: Request, report: Reporter) -> Result:
+    """Fit a segmenter, or take the model's own, and label every image."""
+    report(Progress("loading", 0, 0))
+    from napari_ae_seg.segmenter import Segmenter
+
+    model, segmenter = load(request.model)
+    if segmenter is None or request.refit:
+        segmenter = Segmenter.fit(model, request.stack, request.config, report)
+    else:
+        segmenter = segmenter.recluster(**finish(request.config))
+    prepared, segments = _label(segmenter, request.stack, report)
+    return Result(request, segmenter, prepared, segments)
+
+
+def train_and_segment(request: Request, report: Reporter) -> Result:
+    """Let an autoencoder learn the images, then segment them with it."""
+    report(Progress("loading", 0, 0))
+    from napari_ae_seg.training import train
+
+    run = {name: getattr(request.config, name) for name in RunConfig.model_fields}
+    training, network = TrainingConfig(**run), NetworkConfig()
+    model = train(request.stack, training, network, report)
+    name = f"trained on {request.images.layers[0].name}"
+    held = Model(name, held=model, training=training, network=network)
+    return segment(replace(request, model=held), report)
+
+
+def change(result: Result, config: SegmentationConfig, quick: bool, report: Reporter) -> Result:
+    """The result with `config` instead of its own: re-clustered at once, or encoded again where that is needed."""
+    changed = {name: value for name, value in config if value != getattr(result.segmenter.config, name)}
+    if not changed:
+        return result
+    if any(name in ANEW for name in changed) or not result.live:
+        return segment(replace(result.request, config=config, refit=True), report)
+    segmenter = result.segmenter.recluster(**changed)
+    return relabel(result, segmenter, ("recluster", changed), quick, report)
+
+
+def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: bool, report: Reporter) -> Result:
+    """The result with another segmenter of the same features, which `edit` made."""
+    segments = []
+    for number, prepared in enumerate(result.prepared):
+        report(Progress("labelling", number, len(result.prepared)))
+        if prepared is None:
+            found = segmenter.apply(result.request.stack[number], report=report)
+            assert not isinstance(found, list)  # of one source
+            segments.append(found)
+        else:
+            segments.append(segmenter.label(prepared, quick=quick))
+    return replace(result, segmenter=segmenter, segments=tuple(segments), changes=(*result.changes, edit))
+
+
+def load(model: Model) -> tuple[Any, Segmenter | None]:
+    """The autoencoder of `model`, and its segmenter if it has clusters; neither for the shipped encoder."""
+    if model.path is None:
+        return model.held, None
+    from napari_ae_seg import files
+    from napari_ae_seg.model import Autoencoder
+    from napari_ae_seg.segmenter import Segmenter
+
+    if "segmenter" in files.peek(model.path):
+        segmenter = Segmenter.load(model.path)
+        return segmenter.model, segmenter
+    return Autoencoder.load(model.path), None
+
+
+def finish(config: SegmentationConfig) -> dict[str, Any]:
+    """The fields of `config` that a segmenter with clusters of its own still takes: how labels are finished."""
+    names = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "cut")
+    return {name: getattr(config, name) for name in names if name in config.model_fields_set}
+
+
+def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[Any, ...], tuple[Segments, ...]]:
+    from napari_ae_seg.segmenter import IN_MEMORY
+
+    prepared: list[Any] = []
+    segments = []
+    for number in range(len(stack)):
+        one = stack[number]
+        if stack.voxels <= IN_MEMORY:
+            prepared.append(segmenter.prepare(one, report))
+            segments.append(segmenter.label(prepared[-1], report=report))
+        else:
+            prepared.append(None)
+            found = segmenter.apply(one, report=report)
+            assert not isinstance(found, list)  # of one source
+            segments.append(found)
+    return tuple(prepared), tuple(segments)
