@@ -1,4 +1,4 @@
-"""Fitting: the sample of an image on which feature spaces and clusters are fitted once, to be frozen."""
+"""Fitting: model, features and clusters for a stack, fitted once on a sample of it and frozen."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from .config import SegmentationConfig, TrainingConfig
 from .encoding import encode_array
 from .images.normalise import Normaliser
 from .images.sample import sample_blocks
+from .model import Autoencoder, has_shipped
 from .progress import Progress, Report
+from .segment.choice import choose_space
+from .segment.choose import choose_k
+from .segment.cluster import Clusters, fit_clusters, matched, reorder
+from .segment.features import fit_space
+from .training import train
 
 if TYPE_CHECKING:
-    from .config import SegmentationConfig
     from .images.stack import Stack
-    from .model import Autoencoder
     from .segment.maps import Maps
     from .segment.space import FeatureSpace
 
@@ -83,6 +88,59 @@ def sample_places(maps: Sequence[Maps], space: FeatureSpace, count: int, seed: i
         latents.append(_at(one.levels[-1], where // one.strides[-1]))
         intensity.append(_at(one.raw, where).mean(1))
     return Sample(np.concatenate(x), np.concatenate(latents), np.concatenate(intensity))
+
+
+def shipped_for(stack: Stack, config: SegmentationConfig) -> Autoencoder:
+    """The encoder that comes with the package, fitted to the brightness and channels of `stack`."""
+    blocks = sample_blocks(stack, budget=BUDGET * stack.channels, seed=config.seed)
+    shipped = Autoencoder.shipped(stack.ndim, blocks)
+    return replace(shipped, spacing=stack.spacing, units=stack.images[0].units, axes=stack.images[0].axes)
+
+
+def default_model(stack: Stack, config: SegmentationConfig, report: Report) -> Autoencoder:
+    """The shipped encoder where there is one for images of so many axes, else one trained on `stack`."""
+    if has_shipped(stack.ndim):
+        return shipped_for(stack, config)
+    training = TrainingConfig(seed=config.seed, device=config.device, threads=config.threads)
+    return train(stack, training, report=report)
+
+
+def choose(
+    config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]
+) -> tuple[FeatureSpace, str, str]:
+    """The space of features, the method, and why: what the person asked for, else what the image calls for."""
+    if config.features != "auto":
+        space = fit_space(config, maps, anisotropy, config.seed)
+        return space, method_of(config.method), space.sentence
+    if config.method == "regions":
+        space = fit_space(config.but(features="mixed"), maps, anisotropy, config.seed)
+        return space, "regions", space.sentence
+    space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
+    return space, method if config.method == "auto" else config.method, choice.sentence
+
+
+def method_of(asked: str) -> str:
+    """The method that is meant where features were asked for by name.
+
+    >>> method_of("auto")
+    'kmeans'
+    """
+    return "kmeans" if asked == "auto" else asked
+
+
+def cluster(sample: Sample, config: SegmentationConfig, method: str, previous: Clusters | None) -> tuple[Clusters, str]:
+    """Clusters of the sample, numbered by brightness or like the `previous` ones, and a sentence on their number."""
+    k, curve, why = config.n_clusters, {}, ""
+    if not k:
+        choice = choose_k(sample.x, config, method)
+        k, curve, why = choice.k, choice.curve, choice.sentence
+    clusters = replace(fit_clusters(sample.x, config, method, k), curve=curve)
+    why = " ".join(part for part in (why, clusters.note) if part)
+    if previous is not None and previous.sample.shape[1] == clusters.sample.shape[1]:
+        return matched(clusters, previous), why
+    labels = np.asarray(clusters.assign(torch.from_numpy(sample.x.T)))
+    sums = np.bincount(labels, weights=sample.intensity, minlength=clusters.k)
+    return reorder(clusters, sums / np.maximum(np.bincount(labels, minlength=clusters.k), 1)), why
 
 
 def _cells(valid: torch.Tensor, grid: int) -> torch.Tensor:

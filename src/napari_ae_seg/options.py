@@ -57,7 +57,7 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
 def configured(config: type[C], fields: dict[str, Any], **defaults: Any) -> C:
     """`config` from the preset and the fields a person gave; wrong values are wrong usage."""
     chosen = preset(fields.get("preset", "default"), config)
-    asked = {name: value for name, value in fields.items() if name in config.model_fields}
+    asked = {name: _value(config, name, value) for name, value in fields.items() if name in config.model_fields}
     try:
         return config(**{**defaults, **chosen, **asked})
     except ValidationError as error:
@@ -97,10 +97,16 @@ def numbers(text: str | None, of: type[int] | type[float], flag: str) -> tuple[A
         raise typer.BadParameter(f"--{flag}: numbers separated by commas are expected, got {text!r}") from None
 
 
+def _value(config: type[Config], name: str, value: Any) -> Any:
+    """What a person wrote, as the field wants it: sizes separated by commas become a tuple."""
+    sizes = get_origin(config.model_fields[name].annotation) is tuple
+    return numbers(value, int, flag_of(name)) if sizes else value
+
+
 def _options(configs: tuple[type[Config], ...], reading: bool, with_preset: bool) -> Iterator[inspect.Parameter]:
     if with_preset:
         text = "A named set of options: " + "; ".join(f"{name} {_sets(name)}" for name in PRESETS)
-        yield _parameter("preset", Literal[tuple(PRESETS)], text, "default", "Image")
+        yield _parameter("preset", Literal[tuple(PRESETS)], text, None, "Image")
     for name, (kind, text) in (READING if reading else {}).items():
         yield _parameter(name, kind, text, None, "Image")
     for config in configs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 import time
@@ -14,12 +13,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .config import Config, NetworkConfig, TrainingConfig
 from .progress import Report, silent
 
 if TYPE_CHECKING:
     from .images.stack import Stack
     from .model import Autoencoder
+    from .segments import Segments
 
 LIBRARIES = ("napari-ae-seg", "numpy", "scipy", "torch", "scikit-learn", "scikit-image", "zarr", "tifffile")
 
@@ -58,7 +60,7 @@ class Account:
         }
         temporary = Path(f"{path}.partial")
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        temporary.replace(path)
 
 
 def peak_memory() -> int | None:
@@ -113,13 +115,30 @@ def label_paths(stems: Sequence[str], out: Path) -> list[Path]:
 
 
 def train_on(
-    stack: Stack, training: TrainingConfig, network: NetworkConfig, account: Account, report: Report = silent
+    stack: Stack,
+    training: TrainingConfig,
+    network: NetworkConfig,
+    account: Account,
+    report: Report = silent,
+    start: Autoencoder | None = None,
 ) -> Autoencoder:
-    """An autoencoder trained on `stack`; the account keeps the estimate beside what it cost."""
+    """An autoencoder trained on `stack`, from `start` if given; the account keeps the estimate beside what it cost."""
     from .training import estimate, train
 
     with account.stage("estimate"):
         expected = estimate(stack, training, network)
     account.facts["estimate"] = {"seconds": round(expected.seconds, 2), "bytes": int(expected.bytes)}
     with account.stage("train"):
-        return train(stack, training, network, report)
+        return train(stack, training, network, report, model=start)
+
+
+def picture(image: np.ndarray, segments: Segments) -> np.ndarray:
+    """The image (Y, X) beside its coloured labels: (Y, 2 X + gap, 3) uint8."""
+    low, high = np.percentile(image, (0.5, 99.5))
+    grey = np.clip((image - low) / max(high - low, 1e-9), 0, 1)[..., None].repeat(3, -1)
+    palette = np.zeros((int(segments.labels.max()) + 1, 3))
+    for label, rgb in segments.colours.items():
+        palette[label] = rgb
+    coloured = 0.35 * grey + 0.65 * palette[segments.labels]
+    gap = np.ones((len(grey), 8, 3))
+    return (255 * np.concatenate([grey, gap, coloured], axis=1)).round().astype(np.uint8)

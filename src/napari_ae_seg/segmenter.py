@@ -13,16 +13,25 @@ from . import devices, files
 from .config import SegmentationConfig
 from .encoding import check_channels
 from .errors import AssumptionWarning, ModelFileError
-from .fitting import Sample, fit_normaliser, fitting_maps, largest, sample_places
+from .fitting import (
+    Sample,
+    choose,
+    cluster,
+    default_model,
+    fit_normaliser,
+    fitting_maps,
+    largest,
+    method_of,
+    sample_places,
+)
+from .images.resample import resampled, stretched
 from .images.stack import Stack
 from .labelling import Labeller, Prepared, finished, reach, spread
 from .model import Autoencoder
 from .progress import Progress, Report, silent
-from .segment.choice import choose_space
-from .segment.choose import choose_k
-from .segment.cluster import Clusters, fit_clusters, matched, reorder
+from .segment.cluster import Clusters
 from .segment.edits import Edits
-from .segment.features import fit_space, grid_of
+from .segment.features import grid_of
 from .segment.space import FeatureSpace
 from .segment.tree import Tree, grow
 from .segments import Segments, Tally, colour, summary
@@ -32,7 +41,6 @@ if TYPE_CHECKING:
 
     from .images.stack import Image
     from .images.tiles import Tile
-    from .segment.maps import Maps
 
 PARTS = {"autoencoder": "model", "space": "space", "clusters": "clusters", "tree": "tree", "edits": "edits"}
 """Parts of a segmenter's file and the attributes that hold them."""
@@ -73,16 +81,16 @@ class Segmenter:
         """A segmenter fitted on a sample of `stack`; without a `model`, on what the shipped encoder sees."""
         config = config or SegmentationConfig()
         devices.use_threads(config.threads)
-        model = (model or Autoencoder.shipped(stack, seed=config.seed)).on(devices.resolve(config.device).device)
+        model = (model or default_model(stack, config, report)).on(config.device)
         check_channels(model, stack)
         finest = min(stack.spacing)
         anisotropy = tuple(spacing / finest for spacing in stack.spacing)
         grid = grid_of(config, largest(stack))
         maps = fitting_maps(model, stack, config, grid, report, fit_normaliser(model, stack, config))
         report(Progress("cluster", 0, 1))
-        space, method, sentence = _choose(config.but(stride=grid), maps, anisotropy)
+        space, method, sentence = choose(config.but(stride=grid), maps, anisotropy)
         sample = sample_places(maps, space, config.samples, config.seed)
-        clusters, why = _cluster(sample, config, method, None)
+        clusters, why = cluster(sample, config, method, None)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
         report(Progress("cluster", 1, 1))
         return cls(model, config, space, method, clusters, tree, Edits(), f"{sentence} {why}", anisotropy, grid, sample)
@@ -99,14 +107,18 @@ class Segmenter:
         refit = {"n_clusters", "max_clusters", "method", "covariance", "samples", "restarts", "seed"}
         if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
             return replace(self, config=config)
-        method = self.method if config.method == self.config.method else _method(config.method)
-        clusters, why = _cluster(self.sample, config, method, self.clusters)
+        method = self.method if config.method == self.config.method else method_of(config.method)
+        clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
         sentence = f"{self.sentence.split('. ')[0]}. {why}"
         return replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
 
-    def apply(self, stack: Stack, out: Any = None, report: Report = silent) -> Segments | list[Segments]:
+    def apply(
+        self, stack: Stack, out: Any = None, report: Report = silent, rescale: bool = False
+    ) -> Segments | list[Segments]:
         """Segments of `stack`: of one source Segments, of several a list of them.
+
+        `rescale` looks at each image at the pixel size of the training images.
 
         `out`, an array of the source's `label_shape` (numpy or zarr), takes the labels of one source block by block,
         so that images larger than memory can be labelled.
@@ -114,7 +126,7 @@ class Segmenter:
         check_channels(self.model, stack)
         if out is not None and len(stack) > 1:
             raise ValueError(f"one array takes the labels of one source, the stack has {len(stack)}")
-        found = [self._apply(stack[i].image, out, report) for i in range(len(stack))]
+        found = [self._apply(image, out, report, rescale) for image in stack.images]
         return found[0] if len(stack) == 1 else found
 
     def prepare(self, stack: Stack, report: Report = silent) -> Prepared:
@@ -131,6 +143,10 @@ class Segmenter:
             groups[n] = finished(groups[n], self.edits, self.config)
             tally.add(groups[n], confidence[n], prepared.raw[n])
         return self._segments(image, image.to_source(groups), image.to_source(confidence), tally)
+
+    def on(self, device: str) -> Segmenter:
+        """The same segmenter that computes on `device`."""
+        return replace(self, model=self.model.on(device))
 
     def cut(self, segments: int) -> Segmenter:
         """The same clusters at another granularity: coarse and fine segments nest. 0 goes back to the clusters."""
@@ -204,7 +220,9 @@ class Segmenter:
         norm = fit_normaliser(self.model, Stack((image,)), config)
         return Labeller(self.model, norm, self.space, self.clusters, config, self.anisotropy, self.grid, **options)
 
-    def _apply(self, image: Image, out: Any, report: Report) -> Segments:
+    def _apply(self, image: Image, out: Any, report: Report, rescale: bool) -> Segments:
+        if rescale and self.model.spacing and image.spacing != self.model.spacing:
+            return self._rescaled(image, out, report)
         self._warn(image)
         if out is None and image.shape[0] * np.prod(image.shape[2:]) <= IN_MEMORY:
             return self.label(self._labeller(image).prepared(image, report), report=report)
@@ -229,6 +247,21 @@ class Segmenter:
         )
         labeller.label(image, None, write, report)
         return self._segments(image, labels, confidence, tally)
+
+    def _rescaled(self, image: Image, out: Any, report: Report) -> Segments:
+        """Segments found at the pixel size of the training images, brought back to the pixels of `image`."""
+        if image.shape[0] * np.prod(image.shape[2:]) > IN_MEMORY:
+            raise ValueError(f"{image.name} is too large to be rescaled in memory: resample it to another file first")
+        found = self.label(self.prepare(resampled(image, self.model.spacing), report), report=report)
+        tally = Tally.empty(self.tree.leaves, image.shape[1])
+        labels = stretched(found.labels, (image.shape[0], *image.shape[2:]))
+        confidence = stretched(found.confidence, labels.shape)
+        for n in range(len(labels)):
+            tally.add(labels[n], confidence[n], image.block(n, tuple(slice(0, size) for size in image.shape[2:])))
+        whole = image.to_source(labels)
+        if out is not None:
+            out[...] = whole
+        return self._segments(image, whole if out is None else out, image.to_source(confidence), tally)
 
     def _clusters_of(self, prepared: Prepared, quick: bool, report: Report) -> tuple[np.ndarray, np.ndarray]:
         """Clusters 1..K and confidence (N, *space) of a prepared source, kept until what made them changes."""
@@ -308,41 +341,6 @@ class Segmenter:
         """A colour that the cluster keeps from fit to fit; parts of split clusters have further ones."""
         own = self.clusters.colours
         return own[cluster] if cluster < len(own) else max(own) + 1 + cluster - len(own)
-
-
-def _choose(
-    config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]
-) -> tuple[FeatureSpace, str, str]:
-    """The space of features, the method, and why: what the person asked for, else what the image calls for."""
-    if config.features != "auto":
-        space = fit_space(config, maps, anisotropy, config.seed)
-        return space, _method(config.method), space.sentence
-    if config.method == "regions":
-        space = fit_space(config.but(features="mixed"), maps, anisotropy, config.seed)
-        return space, "regions", space.sentence
-    space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
-    return space, method if config.method == "auto" else config.method, choice.sentence
-
-
-def _method(asked: str) -> str:
-    return "kmeans" if asked == "auto" else asked
-
-
-def _cluster(
-    sample: Sample, config: SegmentationConfig, method: str, previous: Clusters | None
-) -> tuple[Clusters, str]:
-    """Clusters of the sample, numbered by brightness or like the `previous` ones, and a sentence on their number."""
-    k, curve, why = config.n_clusters, {}, ""
-    if not k:
-        choice = choose_k(sample.x, config, method)
-        k, curve, why = choice.k, choice.curve, choice.sentence
-    clusters = replace(fit_clusters(sample.x, config, method, k), curve=curve)
-    why = " ".join(part for part in (why, clusters.note) if part)
-    if previous is not None and previous.sample.shape[1] == clusters.sample.shape[1]:
-        return matched(clusters, previous), why
-    labels = np.asarray(clusters.assign(torch.from_numpy(sample.x.T)))
-    sums = np.bincount(labels, weights=sample.intensity, minlength=clusters.k)
-    return reorder(clusters, sums / np.maximum(np.bincount(labels, minlength=clusters.k), 1)), why
 
 
 def _measures(spacing: tuple[float, ...]) -> str:

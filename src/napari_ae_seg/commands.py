@@ -1,0 +1,256 @@
+"""What the commands do: each reads images, runs the pipeline, writes one thing, and says what it did."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .config import NetworkConfig, SegmentationConfig, TrainingConfig
+from .options import asks_for, configured, flag_of, numbers
+from .pipeline import label_paths, shapes, train_on
+from .talk import Talk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .images.stack import Stack
+    from .model import Autoencoder
+    from .segmenter import Segmenter
+
+SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr")
+FITTED = ("n_clusters", "max_clusters", "method", "features", "covariance", "stride", "samples", "restarts")
+"""Fields that only a new fit can honour; the others of SegmentationConfig also finish labels of fitted clusters."""
+
+
+def train(images: Sequence[Path], model: Path, fields: dict[str, Any]) -> None:
+    """Trains an autoencoder on `images` and writes it to `model`."""
+    network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
+    with Talk("train", fields) as talk:
+        stack = _read(images, fields, network.ndim, talk)
+        trained = train_on(stack, training, network, talk.account, talk.report)
+        trained.save(model)
+        talk.account.configs(network, training)
+        talk.say_cost()
+        talk.say(f"model: {model}")
+
+
+def segment(
+    images: Sequence[Path],
+    out: Path,
+    model: Path | None,
+    save_model: Path | None,
+    refit: bool,
+    train: bool,
+    finetune: int,
+    rescale: bool,
+    fields: dict[str, Any],
+) -> None:
+    """Labels of `images`, written to `out`."""
+    wanted = asks_for(fields, NetworkConfig, TrainingConfig)
+    if model and (wanted or train or finetune):
+        flags = ", ".join([*wanted, *(["--train"] if train else []), *(["--finetune"] if finetune else [])])
+        raise typer.BadParameter(f"{flags} would train, but --model is trained already; leave out one of them")
+    if rescale and not model:
+        raise typer.BadParameter("--rescale resamples to the pixel size of --model: give one")
+    network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
+    config = configured(SegmentationConfig, fields)
+    _check_out(images, out)
+    with Talk("segment", fields) as talk:
+        stack = _read(images, fields, network.ndim, talk)
+        talk.account.configs(network, training, config)
+        if model:
+            segmenter = _loaded(model, stack, config, refit, fields, talk)
+        else:
+            segmenter = _fitted(stack, network, training, config, bool(wanted) or train, finetune, talk)
+        talk.say(segmenter.sentence)
+        if save_model:
+            segmenter.save(save_model)
+            talk.say(f"model: {save_model}")
+        _label(segmenter, stack, out, rescale, talk)
+        talk.say_cost()
+
+
+def generate(file: Path, out: Path, n: int, fields: dict[str, Any]) -> None:
+    """`n` images drawn from the variational model in `file`, written to `out`."""
+    if out.suffix not in (".tif", ".tiff", ".npy"):
+        raise typer.BadParameter(f"--out: images are written as .tif or .npy, got {out.name}")
+    with Talk("generate", fields) as talk:
+        from .decoding import generate as draw
+        from .images.write import write_images
+        from .model import Autoencoder
+
+        model = Autoencoder.load(file).on(fields.get("device", "auto"))
+        with talk.account.stage("generate"):
+            images = draw(model, n, fields.get("seed", 0))
+        write_images(out, images)
+        talk.say(f"{n} image{'s' * (n != 1)}: {out}")
+
+
+def info(file: Path, as_json: bool, fields: dict[str, Any]) -> None:
+    """Prints what a model file holds."""
+    import json
+
+    from . import files
+    from .describe import describe
+
+    with Talk("info", fields) as talk:
+        header, arrays = files.read(file)
+        if as_json:
+            sizes = {name: list(array.shape) for name, array in arrays.items()}
+            print(json.dumps({"header": header, "tensors": sizes}, indent=2))
+        else:
+            talk.say(describe(header, arrays))
+
+
+def devices(fields: dict[str, Any]) -> None:
+    """Prints the devices torch knows of, which one is used and why."""
+    from . import devices as known
+
+    with Talk("devices", fields) as talk:
+        chosen = known.resolve(fields.get("device", "auto"))
+        for line in known.listing():
+            talk.say(f"{line.name:8} {line.description}{'' if line.usable else ' (not usable)'}")
+        threads = known.use_threads(fields.get("threads", 0))
+        talk.say(f"used: {chosen.device} - {chosen.reason}; {threads} of {known.cores()} CPU cores")
+
+
+def demo(out: Path, window: bool, fields: dict[str, Any]) -> None:
+    """Trains on a sample image, segments it, writes labels and a picture, and opens napari if there is a display."""
+    from .images.write import write_images, write_labels, write_picture
+
+    training = configured(TrainingConfig, fields)
+    config = configured(SegmentationConfig, fields, n_clusters=5)
+    with Talk("demo", fields) as talk:
+        from .images.stack import read
+        from .pipeline import picture
+        from .samples import draw
+        from .segmenter import Segmenter
+
+        sample = draw("textures")
+        stack = read(sample.image, axes=sample.axes, spacing=sample.spacing)
+        talk.say("sample: a mosaic of five textures")
+        model = train_on(stack, training, NetworkConfig(), talk.account, talk.report)
+        with talk.account.stage("fit"):
+            segmenter = Segmenter.fit(model, stack, config, talk.report)
+        with talk.account.stage("label"):
+            segments = segmenter.apply(stack, report=talk.report)
+        talk.finish()
+        out.mkdir(parents=True, exist_ok=True)
+        write_images(out / "textures.tif", sample.image[None, None])
+        write_labels(out / "textures_labels.tif", segments.labels, stack.image)
+        write_picture(out / "textures.png", picture(sample.image, segments))
+        segmenter.save(out / "textures.aeseg")
+        talk.say(segments.sentence)
+        talk.say(f"labels:  {out / 'textures_labels.tif'}\npicture: {out / 'textures.png'}")
+        talk.say(f"model:   {out / 'textures.aeseg'}")
+        talk.say_cost()
+    if window and _has_display():
+        subprocess.run([sys.executable, "-m", "napari_ae_seg.gui.show", str(out)], check=True)  # noqa: S603 - ourselves
+
+
+def _read(images: Sequence[Path], fields: dict[str, Any], ndim: int, talk: Talk) -> Stack:
+    from .images.stack import read
+
+    talk.device()
+    spacing = numbers(fields.get("spacing"), float, "spacing")
+    channels = numbers(fields.get("channels"), int, "channels")
+    with talk.account.stage("read"):
+        paths = [str(path) for path in images]
+        source = paths[0] if len(paths) == 1 else paths
+        stack = read(source, fields.get("axes"), ndim=ndim, spacing=spacing, channels=channels, roi=fields.get("roi"))
+    talk.account.facts["images"] = shapes(stack)
+    talk.say(stack.assumed)
+    return stack
+
+
+def _fitted(
+    stack: Stack,
+    network: NetworkConfig,
+    training: TrainingConfig,
+    config: SegmentationConfig,
+    train: bool,
+    finetune: int,
+    talk: Talk,
+) -> Segmenter:
+    """A segmenter on the shipped encoder, or on one trained on the images when asked or when none fits them."""
+    from .model import has_shipped
+    from .segmenter import Segmenter, shipped_for
+
+    model: Autoencoder | None = None
+    if finetune:
+        start = shipped_for(stack, config)
+        model = train_on(stack, training.but(steps=finetune), start.network, talk.account, talk.report, start)
+    elif train or not has_shipped(stack.ndim):
+        model = train_on(stack, training, network, talk.account, talk.report)
+    with talk.account.stage("fit"):
+        return Segmenter.fit(model, stack, config, talk.report)
+
+
+def _loaded(
+    path: Path, stack: Stack, config: SegmentationConfig, refit: bool, fields: dict[str, Any], talk: Talk
+) -> Segmenter:
+    """The segmenter in a model file; with `refit`, or if the file holds no clusters, fitted anew to the images."""
+    from . import files
+    from .model import Autoencoder
+    from .segmenter import Segmenter
+
+    with talk.account.stage("load"):
+        clustered = "segmenter" in files.read(path)[0]
+    if clustered and not refit:
+        asked = [f"--{flag_of(name)}" for name in FITTED if name in fields]
+        if asked:
+            raise typer.BadParameter(
+                f"{', '.join(asked)} would cluster anew, but {path.name} holds clusters: add --refit, or leave it out"
+            )
+        segmenter = Segmenter.load(path).on(fields.get("device", "auto"))
+        finish = {name: getattr(config, name) for name in SegmentationConfig.model_fields if name in fields}
+        return segmenter.recluster(**finish) if finish else segmenter
+    with talk.account.stage("fit"):
+        return Segmenter.fit(Autoencoder.load(path), stack, config, talk.report)
+
+
+def _label(segmenter: Segmenter, stack: Stack, out: Path, rescale: bool, talk: Talk) -> None:
+    from .images.write import open_zarr_labels, write_labels
+
+    names = [Path(image.path).name.split(".")[0] if image.path else image.name for image in stack.images]
+    paths = [out] if len(stack) == 1 and _is_file(out) else label_paths(names, out)
+    for i, path in enumerate(paths):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        one = stack[i]
+        with talk.account.stage("label"):
+            if path.suffix == ".zarr":
+                with open_zarr_labels(path, one.image) as array:
+                    segments = segmenter.apply(one, out=array, report=talk.report, rescale=rescale)
+            else:
+                segments = segmenter.apply(one, report=talk.report, rescale=rescale)
+                write_labels(path, segments.labels, one.image)
+        table = segments.table
+        parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(table["name"], table["share"], strict=True))
+        talk.say(f"{path}: {parts}")
+        talk.account.facts.setdefault("labels", []).append({"path": str(path), "table": table})
+
+
+def _check_out(images: Sequence[Path], out: Path) -> None:
+    """Wrong usage unless `out` can take the labels of `images`."""
+    several = len(images) > 1 or (images[0].is_dir() and images[0].suffix != ".zarr")
+    if _is_file(out) and several and len(images) > 1:
+        raise typer.BadParameter(f"--out: {len(images)} images give a folder of labels, {out.name} names a file")
+    if not _is_file(out) and (out.suffix or not several):
+        raise typer.BadParameter(f"--out: labels are written as {' '.join(SUFFIXES)}, got {out.name}")
+
+
+def _is_file(out: Path) -> bool:
+    return out.name.lower().endswith(SUFFIXES)
+
+
+def _has_display() -> bool:
+    """Whether napari is installed and a window can be shown."""
+    if importlib.util.find_spec("napari") is None:
+        return False
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
