@@ -221,7 +221,7 @@ class SegmentationConfig(RunConfig):
     """Granularity: cut the tree of clusters at this many segments; 0 keeps the clusters."""
 
     superpixels: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Tiny regions that the regions method starts from; 0 is one per 150 pixels, at most 4000."""
+    """Tiny regions that the regions method starts from; 0 is one per 24 pixels, at most 8000."""
 
     refine_steps: Annotated[int, Field(ge=1, le=100_000)] = 60
     """Steps of fine-tuning of the joint method."""
