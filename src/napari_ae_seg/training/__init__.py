@@ -1,0 +1,6 @@
+"""Training: an autoencoder learns from images, step by step, and may be paused, saved and taken up again."""
+
+from .costs import Estimate, estimate
+from .fit import Fit, Step, train
+
+__all__ = ["Estimate", "Fit", "Step", "estimate", "train"]

@@ -1,0 +1,64 @@
+"""What has been learnt, made ready for use."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .. import devices
+from ..model import Autoencoder, provenance
+from ..nets.statistics import gather_statistics
+from .material import GATHERED
+
+if TYPE_CHECKING:
+    from ..nets import Net
+    from .fit import Fit
+
+_JUDGED = 32
+"""Patches that the errors of a finished model are measured on."""
+
+
+def finish(fit: Fit) -> Autoencoder:
+    """The autoencoder as learnt so far; the training itself is left as it is and can go on."""
+    net = copy.deepcopy(fit.learner.net)
+    if fit.best and not fit.watch.keeps_last:
+        net.load_state_dict(fit.best)
+    about = fit.material.about
+    model = Autoencoder(
+        devices.shrinking(lambda size, device: _gathered(fit, net, size, device), GATHERED, fit.learner.device),
+        fit.material.normaliser,
+        net.config,
+        fit.training,
+        ndim=fit.material.ndim,
+        spacing=tuple(about["spacing"]),
+        units=tuple(about["units"]),
+        axes=about["axes"],
+        history=[*fit.origin["history"], *fit.history],
+        info={**provenance(), **{name: about[name] for name in ("trained_on", "shapes", "channels")}},
+    )
+    model.info |= {"latents": fit.origin["latents"], "runs": [*fit.origin["runs"], _run(fit, model.info["date"])]}
+    errors = model.errors(fit.sampler.validation(_JUDGED))
+    model.info["errors"] = {"mean": float(errors.mean()), "deviation": float(errors.std()), "most": float(errors.max())}
+    return model
+
+
+def _gathered(fit: Fit, net: Net, pixels: int, device: torch.device) -> Net:
+    tiles = fit.material.tiles(net.align, fit.training.seed, pixels)
+    return gather_statistics(net.to(device), [torch.from_numpy(tile).to(device) for tile in tiles])
+
+
+def _run(fit: Fit, date: str) -> dict[str, Any]:
+    """How this training went: with the threads and the precision that its exact result depends on."""
+    return {
+        "date": date,
+        "steps": fit.number,
+        "seconds": round(fit.seconds, 3),
+        "stopped": fit.stopped,
+        "seed": fit.training.seed,
+        "batch": fit.batch,
+        "device": fit.learner.device.type,
+        "precision": fit.learner.precision,
+        "threads": fit.threads,
+    }

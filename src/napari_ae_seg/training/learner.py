@@ -1,0 +1,125 @@
+"""One step of learning: corrupted patches through the network, the loss on the clean ones, the optimiser."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .. import devices
+from ..nets.corrupt import corrupt
+from ..nets.losses import contrast, objective
+from .augment import augment
+from .schedule import rate
+
+if TYPE_CHECKING:
+    from ..config import TrainingConfig
+    from ..images.normalise import Normaliser
+    from ..nets import Net, Output
+
+OPTIMIZERS: dict[str, Any] = {
+    "adamw": lambda weights, decay: torch.optim.AdamW(weights, weight_decay=decay, fused=True),
+    "adam": lambda weights, decay: torch.optim.Adam(weights, weight_decay=decay, fused=True),
+    "sgd": lambda weights, decay: torch.optim.SGD(weights, lr=1e-3, momentum=0.9, nesterov=True, weight_decay=decay),
+}
+"""Every optimiser by the name that `TrainingConfig.optimizer` gives it; the schedule sets its rate at each step."""
+
+CPU = torch.device("cpu")
+
+
+class Learner:
+    """A network and its optimiser on a device. All that is random in a step follows from the seed and its number."""
+
+    def __init__(
+        self, net: Net, normaliser: Normaliser, training: TrainingConfig, device: torch.device, precision: str
+    ) -> None:
+        self.training, self.normaliser, self.precision, self.device = training, normaliser, precision, device
+        self.net = net.to(device).to(memory_format=net.memory_format)  # type: ignore[call-overload]
+        self.optimizer = OPTIMIZERS[training.optimizer](self.net.parameters(), training.weight_decay)
+
+    def learn(self, patches: Tensor, number: int) -> tuple[float, dict[str, float]]:
+        """The loss on `patches` (P, C, *space) and its parts, learnt from in step `number`, counted from 0.
+
+        With a contrastive term, the second half of the patches are the neighbours of the first.
+        """
+        training, random = self.training, self._random(number, CPU)
+        self.net.train()
+        patches = augment(patches, training.flips, training.intensity, random)
+        loss, parts = self._loss(patches, random, number, paired=bool(training.contrast))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is no longer a number at step {number + 1}: "
+                f"try a learning_rate below {training.learning_rate:g} or clip=1"
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(number, training)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if training.clip:
+            nn.utils.clip_grad_norm_(self.net.parameters(), training.clip)
+        self.optimizer.step()
+        return value, {name: part.item() for name, part in parts.items()}
+
+    @torch.no_grad()
+    def check(self, patches: Tensor) -> float:
+        """The loss on `patches`, of which the same parts are hidden every time; nothing is learnt."""
+        self.net.eval()
+        for module in self.net.modules():
+            if isinstance(module, _BatchNorm):
+                module.train()  # their statistics are those of the batch until training ends
+        return self._loss(patches, self._random(0, CPU), 0)[0].item()
+
+    def move(self, device: torch.device) -> None:
+        """From now on on `device`."""
+        self.device = device
+        self.net.to(device)
+        self.precision = devices.precision(self.training.precision, device)
+        self.optimizer.load_state_dict(self.optimizer.state_dict())
+
+    def _loss(
+        self, patches: Tensor, random: torch.Generator, number: int, paired: bool = False
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        # What is hidden is drawn on the CPU, so that every device hides the same.
+        seen, mask = corrupt(patches, self.training, random)
+        target = self._target(patches).to(self.device)
+        seen = seen.to(self.device).contiguous(memory_format=self.net.memory_format)
+        mask = None if mask is None else mask.to(self.device)
+        own = random if self.device.type == "cpu" else self._random(number, self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "mixed"):
+            output = self.net(seen, own)
+        output = _exact(output)
+        loss, parts = objective(self.net, output, target, self.training, mask)
+        if paired:
+            one, other = output.z.chunk(2)
+            parts["contrast"] = contrast(one, other)
+            loss = loss + self.training.contrast * parts["contrast"]
+        return loss, parts
+
+    def _target(self, patches: Tensor) -> Tensor:
+        """What a reconstruction is compared with: the patches, or for bce the patches within [0, 1]."""
+        if self.training.loss != "bce":
+            return patches
+        mean = torch.from_numpy(self.normaliser.mean).float().reshape(-1, *[1] * (patches.ndim - 2))
+        return (patches * self.normaliser.deviation + mean).clamp(0, 1)
+
+    def _random(self, number: int, device: torch.device) -> torch.Generator:
+        seed = np.random.SeedSequence([self.training.seed, number]).generate_state(1)[0]
+        return torch.Generator(device).manual_seed(int(seed))
+
+
+def _exact(output: Output) -> Output:
+    """The same in 32 bits: losses are sums of many small numbers."""
+    encoded = output.encoded
+    encoded = replace(
+        encoded,
+        z=encoded.z.float(),
+        mu=None if encoded.mu is None else encoded.mu.float(),
+        logvar=None if encoded.logvar is None else encoded.logvar.float(),
+    )
+    return replace(output, reconstruction=output.reconstruction.float(), z=encoded.z, encoded=encoded)
