@@ -123,3 +123,9 @@ def test_tiles_fill_the_plane_and_meet_at_distance_zero():
     seams = numbers[:, 1:] != numbers[:, :-1]
     assert numbers.min() >= 1
     assert border[:, 1:][seams].max() < 1.5
+
+
+def test_even_a_tiny_picture_can_be_drawn():
+    for seed in range(12):
+        picture, _ = samples.random_scene(np.random.default_rng(seed), 16)
+        assert np.isfinite(picture).all()

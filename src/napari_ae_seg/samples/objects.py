@@ -9,12 +9,13 @@ from .noise import Image, Rng, bent, smooth
 
 
 def strewn(rng: Rng, shape: tuple[int, ...], gap: float | tuple[float, ...], count: int) -> np.ndarray:
-    """Up to `count` random places (n, axes) in `shape`, no two of them closer than `gap` pixels (per axis).
+    """Up to `count` random places (n, axes) in `shape`, at least one, no two closer than `gap` pixels (per axis).
 
     >>> len(strewn(np.random.default_rng(0), (64, 64), 30, count=3))
     3
     """
     scale = np.broadcast_to(np.asarray(gap, float), (len(shape),))
+    count = max(count, 1)
     tries = int(min(30 * count, 12 * np.prod(np.asarray(shape) / scale) + 30))
     places = rng.uniform(0, shape, (tries, len(shape)))
     kept = np.ones(tries, bool)
