@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,12 +21,10 @@ def flops(net: Net, shape: tuple[int, ...], training: bool = False) -> int:
     >>> flops(build(NetworkConfig(), 1, 2), (1, 1, 64, 64)) // 10**6
     56
     """
-    was = net.training
-    net.train(training)
+    net = copy.deepcopy(net).train(training)  # a pass while training moves the statistics
     x = torch.zeros(shape, device=next(net.parameters()).device)
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
         reconstruction = net(x).reconstruction
         if training:
             torch.autograd.grad(reconstruction.sum(), list(net.parameters()), allow_unused=True)
-    net.train(was)
     return int(counter.get_total_flops())

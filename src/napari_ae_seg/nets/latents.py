@@ -21,10 +21,10 @@ LARGEST = {"conv": 64, "dense": 512}
 
 
 def choose_latents(patches: Tensor, config: NetworkConfig) -> tuple[int, str]:
-    """A number of latents for normalised `patches` (P, C, *space) of the images, and a sentence that says how it was found.
+    """A number of latents for normalised `patches` (P, C, *space) of the images, and a sentence on how it was found.
 
-    At each scale, small squares are compared by their principal components; those that stand out of noise count as
-    much as they weigh (the exponential of their entropy); the scales add up.
+    At each scale, small squares are compared by their principal components; those that noise would not have count
+    as much as they weigh (the exponential of their entropy), and the scales add up.
 
     >>> from napari_ae_seg.config import NetworkConfig
     >>> choose_latents(torch.zeros(8, 1, 32, 32), NetworkConfig(latents=0))[0]
@@ -39,22 +39,20 @@ def choose_latents(patches: Tensor, config: NetworkConfig) -> tuple[int, str]:
 
 
 def effective_rank(rows: Tensor) -> float:
-    """Number of directions in which rows (n, d) vary more than noise does, each counted by its share of the variance.
+    """Number of directions in which rows (n, d) vary more than unrelated numbers do, counted by share of the variance.
 
     >>> effective_rank(torch.zeros(10, 3))
     0.0
     """
     n, d = rows.shape
     centred = rows.double() - rows.double().mean(0)
-    values = torch.linalg.eigvalsh(centred.T @ centred / n).clamp_min(0).flip(0)  # largest first
-    if float(values[0]) < 1e-6:
+    values = torch.linalg.eigvalsh(centred.T @ centred / n)
+    # the largest value that n rows of d unrelated numbers with the same variance would have (Marchenko and Pastur)
+    unrelated = values.mean() * (1 + math.sqrt(d / n)) ** 2
+    related = values[values > unrelated * 1.05]
+    if float(values.sum()) < 1e-6 or not len(related):
         return 0.0
-    # the least of the variance is noise; of noise alone the largest value is this much more (Marchenko-Pastur)
-    noise = float(values[d // 2 :].median())
-    signal = (values - noise * (1 + math.sqrt(d / n)) ** 2 * 1.1).clamp_min(0)
-    if float(signal.sum()) <= 0.01 * float(values.sum()):
-        return 0.0
-    share = signal[signal > 0] / signal.sum()
+    share = related / related.sum()
     return float(torch.exp(-(share * share.log()).sum()))
 
 

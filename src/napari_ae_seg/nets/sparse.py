@@ -12,6 +12,10 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from napari_ae_seg.config import NetworkConfig
 
+# Optimisers move every weight by about the learning rate. At a rate that suits the others, a gate must travel from open
+# to closed, and a threshold across the range of its latent, within the steps of a short training.
+GATE_GAIN, SHIFT_GAIN = 30.0, 10.0
+
 
 class Code(nn.Module):
     """Latents as they are; the base of the sparse ones."""
@@ -31,8 +35,8 @@ class Code(nn.Module):
 class Shrunk(Code):
     """l1: rectified latents whose sum is kept small.
 
-    They are standardised first and only shifted by what is learnt: otherwise the network would make them small, not zero,
-    and let the decoder make up for it.
+    They are standardised first and only shifted by what is learnt: otherwise the network would make them small, not
+    zero, and let the decoder make up for it.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -43,7 +47,7 @@ class Shrunk(Code):
     def forward(self, z: Tensor, _generator: torch.Generator | None = None) -> Tensor:
         """Latents above a threshold that is learnt."""
         standard: Tensor = self.norm(z.flatten(2))  # (B, latents, places)
-        return torch.relu(standard + self.shift[:, None]).reshape(z.shape)
+        return torch.relu(standard + SHIFT_GAIN * self.shift[:, None]).reshape(z.shape)
 
     def penalty(self, z: Tensor) -> Tensor:
         """Sum of the latents of a place, mean over places."""
@@ -71,37 +75,35 @@ class Gated(Code):
     """
 
     temperature, low, high = 2 / 3, -0.1, 1.1
-    gain = (
-        10.0  # a gate travels from open to closed within a few hundred steps of Adam at the network's own learning rate
-    )
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
-        self.gate = nn.Parameter(torch.full((config.latents,), 2.0 / self.gain))
+        self.gate = nn.Parameter(torch.full((config.latents,), 1.0 / GATE_GAIN))
 
     @property
     def log_odds(self) -> Tensor:
         """(latents,): logarithm of the odds that a gate is open."""
-        return self.gain * self.gate
+        return GATE_GAIN * self.gate
 
     def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Each latent times its gate."""
-        odds = self.log_odds
         if self.training:
             u = torch.rand(z.shape[:2], generator=generator, device=z.device).clamp(1e-6, 1 - 1e-6)
-            opening = torch.sigmoid((torch.log(u) - torch.log1p(-u) + odds) / self.temperature)  # (B, latents)
+            gates = self._stretched((torch.logit(u) + self.log_odds) / self.temperature)  # (B, latents)
         else:
-            opening = torch.sigmoid(odds)[None]
-        gates = (opening * (self.high - self.low) + self.low).clamp(0, 1)
+            gates = self.gates()[None]
         return z * gates.reshape(*gates.shape, *[1] * (z.ndim - 2)).to(z.dtype)
 
     def gates(self) -> Tensor:
         """The gates (latents,) after training, each within 0 and 1."""
-        return (torch.sigmoid(self.log_odds) * (self.high - self.low) + self.low).clamp(0, 1)
+        return self._stretched(self.log_odds)
 
     def penalty(self, z: Tensor) -> Tensor:  # noqa: ARG002
         """Expected number of open gates."""
         return torch.sigmoid(self.log_odds - self.temperature * math.log(-self.low / self.high)).sum()
+
+    def _stretched(self, odds: Tensor) -> Tensor:
+        return (torch.sigmoid(odds) * (self.high - self.low) + self.low).clamp(0, 1)
 
 
 CODES: dict[str, type[Code]] = {"none": Code, "l1": Shrunk, "topk": TopK, "l0": Gated}

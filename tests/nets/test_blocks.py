@@ -1,0 +1,46 @@
+"""The pieces of the convolutional network."""
+
+import pytest
+import torch
+from torch import nn
+
+from napari_ae_seg.config import NetworkConfig
+from napari_ae_seg.nets import build
+from napari_ae_seg.nets.blocks import MaxPool, SliceConv3d, unpool
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_volume_convolved_as_slices_equals_one_convolved_as_a_volume(channels):
+    fast, plain = SliceConv3d(channels, 4, 3, padding=1), nn.Conv3d(channels, 4, 3, padding=1)
+    plain.load_state_dict(fast.state_dict())
+    x = torch.randn(2, channels, 5, 6, 7)
+    one, other = x.clone().requires_grad_(), x.clone().requires_grad_()
+    torch.testing.assert_close(fast(one), plain(other))
+    fast(one).square().sum().backward()
+    plain(other).square().sum().backward()
+    torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(fast.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_volumes_of_one_channel_begin_with_slices():
+    first = [type(build(NetworkConfig(), channels, 3).encoder[0][0][0]) for channels in (1, 2)]
+    assert first == [SliceConv3d, nn.Conv3d]
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_pooling_agrees_with_torch_and_unpooling_puts_the_maxima_back(ndim):
+    x = torch.randn(2, 3, *[4] * ndim)
+    values, where = MaxPool()(x)
+    expected, indices = (nn.MaxPool2d if ndim == 2 else nn.MaxPool3d)(2, return_indices=True)(x)
+    assert torch.equal(values, expected)
+    back = (nn.MaxUnpool2d if ndim == 2 else nn.MaxUnpool3d)(2)(expected, indices)
+    assert torch.equal(unpool(values, where), back)
+
+
+def test_a_network_that_unpools_repeats_pixels_where_it_has_no_indices():
+    net = build(NetworkConfig(down="max", up="unpool", levels=2), 1, 2).eval()
+    encoded = net.encode(torch.randn(1, 1, 16, 16))
+    assert len(encoded.indices) == 1
+    with_indices, without = net.decode(encoded.z, encoded.indices), net.decode(encoded.z)
+    assert with_indices.shape == without.shape
+    assert not torch.allclose(with_indices, without)
