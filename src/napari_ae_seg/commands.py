@@ -179,8 +179,9 @@ def _fitted(
     talk: Talk,
 ) -> Segmenter:
     """A segmenter on the shipped encoder, or on one trained on the images when asked or when none fits them."""
+    from .fitting import shipped_for
     from .model import has_shipped
-    from .segmenter import Segmenter, shipped_for
+    from .segmenter import Segmenter
 
     model: Autoencoder | None = None
     if finetune:
