@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .axes import SHORT_Z, Layout, Region, volume_rule
+from .axes import CHANNELS, SHORT_Z, Layout, Region, volume_rule
 from .source import Source
 
 
@@ -209,6 +209,7 @@ def _channel_names(sources: Sequence[Source]) -> list[str]:
         elif len(sources) > 1:
             names += [source.name] if count == 1 else [f"{source.name} {c}" for c in range(count)]
         else:
-            colours = ("red", "green", "blue", "alpha") if count == 3 or source.alpha else ()
+            rgb = source.axes[-1] in CHANNELS and count == 3 + source.alpha
+            colours = ("red", "green", "blue", "alpha") if rgb else ()
             names += [*colours, *(f"channel {c}" for c in range(len(colours), count))][:count]
     return names

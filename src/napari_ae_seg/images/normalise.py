@@ -123,7 +123,7 @@ def _span(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
 def _unit(values: np.ndarray, low: Any, high: Any) -> np.ndarray:
     """`values` (float32) from [low, high] to [0, 1], clipped; a range of no width gives 0. NaN stays NaN."""
     span = np.asarray(high) - np.asarray(low)
-    with np.errstate(over="ignore"):  # beyond float32 means beyond `high`, clipped below
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is beyond `high`, clipped; inf is masked later
         out = np.subtract(values, np.asarray(low, np.float32), dtype=np.float32)
         out /= np.where(span > _FLAT, span, np.inf).astype(np.float32)
     return np.asarray(np.clip(out, 0, 1, out=out))

@@ -42,7 +42,7 @@ def from_array(array: Any, axes: Axes, name: str, path: str | None = None, rgb: 
 
 
 def _from_object(x: Any, axes: Axes) -> Source:
-    if all(hasattr(x, what) for what in ("data", "name", "scale")):
+    if all(hasattr(x, what) for what in ("name", "scale", "data")):
         from .layers import from_layer
 
         return from_layer(x, axes)

@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -44,12 +43,10 @@ def sample_blocks(stack: Stack, budget: int = BUDGET, seed: int = 0) -> list[Blo
     Blocks do not overlap, keep to the chunks of a chunked source, and touch the region of interest if there is one.
     """
     rng = np.random.default_rng(seed)
-    whole = _whole(stack)
-    if sum(math.prod(stack.images[i].shape) for i in range(len(stack))) <= budget:
-        blocks = [_read(stack, i, n, region) for i, n, region in whole]
+    if sum(math.prod(image.shape) for image in stack.images) <= budget:
+        blocks = [block for block in _whole(stack) if block is not None]
     else:
         blocks = list(_drawn(stack, budget, rng))
-    blocks = [block for block in blocks if block is not None]
     if not blocks:
         raise ValueError("no finite value to learn from: the image, or its region of interest, is empty")
     return blocks
@@ -60,13 +57,11 @@ def normalised(blocks: Sequence[Block], normaliser: Normaliser) -> list[Block]:
     return [replace(block, data=normaliser.apply(block.data)) for block in blocks]
 
 
-def _whole(stack: Stack) -> list[tuple[int, int, Region]]:
-    """Every slice of every image: (image, n, region)."""
-    return [
-        (i, n, tuple(slice(0, size) for size in image.shape[2:]))
-        for i, image in enumerate(stack.images)
-        for n in range(image.shape[0])
-    ]
+def _whole(stack: Stack) -> Iterator[Block | None]:
+    """Every slice of every image."""
+    for i, image in enumerate(stack.images):
+        for n in range(image.shape[0]):
+            yield _read(stack, i, n, tuple(slice(0, size) for size in image.shape[2:]))
 
 
 def _drawn(stack: Stack, budget: int, rng: np.random.Generator) -> Iterator[Block]:
@@ -102,7 +97,7 @@ def _drawn_of(stack: Stack, i: int, share: int, rng: np.random.Generator) -> Ite
             yield block
 
 
-def _read(stack: Stack, i: int, n: int, region: Region) -> Any:
+def _read(stack: Stack, i: int, n: int, region: Region) -> Block | None:
     """The block, or None if nothing in it is valid; outside the region of interest no pixel is read."""
     image, roi = stack.images[i], stack.roi[i]
     inside = None if roi is None else image.mask(roi, n, region)
@@ -122,9 +117,10 @@ def _chunks(image: Image) -> Sequence[int]:
 def _block_shape(image: Image, share: int) -> list[int]:
     """Whole chunks while eight of them fit `share`, several where that gives more to see, otherwise parts of one."""
     channels, space = image.shape[1], image.shape[2:]
-    voxels = max(1, min(max(share // (channels * _BLOCKS), _SIDES[image.ndim] ** image.ndim), share // channels))
+    most = max(1, share // (channels * 8))
+    voxels = min(max(share // (channels * _BLOCKS), _SIDES[image.ndim] ** image.ndim), most)
     chunks = [min(chunk, size) for chunk, size in zip(_chunks(image), space, strict=True)]
-    if voxels < math.prod(chunks) <= share // (8 * channels):
+    if voxels < math.prod(chunks) <= most:
         return chunks
     shape: list[int] = []
     for axis, size in enumerate(space):

@@ -124,7 +124,10 @@ def read(
     from .readers import sources_of
 
     if isinstance(x, (Stack, Image)):
+        if axes is not None or spacing is not None or together != "samples":
+            raise ValueError("what is read already keeps its axes, spacing and channels; read its arrays or paths anew")
         stack = x if isinstance(x, Stack) else Stack((x,))
+        stack = stack.with_ndim(ndim) if ndim else stack
     else:
         found = [_with_spacing(source, spacing) for source in sources_of(x, axes)]
         groups = [tuple(found)] if together == "channels" else [(source,) for source in found]

@@ -16,7 +16,7 @@ from ..errors import ImageReadError
 from .axes import complete_axes, guess_axes, parse_axes
 from .lazy import UNREADABLE, Expanded, Guarded, Paged
 from .source import Source
-from .tiffmeta import calibration
+from .tiffmeta import Calibration, calibration
 
 PAGE = 64 * 2**20
 """Pages of up to this many bytes are decoded whole; larger ones tile by tile or strip by strip."""
@@ -24,19 +24,12 @@ PAGE = 64 * 2**20
 
 def from_tiff(path: Path, axes: str | None) -> Source:
     """The first (and, of a pyramid, the finest) series of a TIFF file."""
-    import tifffile
-
+    file, series, array = _opened(path)
+    array, named, assumed = _named(path.stem, array, series, axes)
     try:
-        with _listening() as heard:
-            file = tifffile.TiffFile(path)
-            series = file.series[0]
-            _check_whole(path, file, series, heard)
-        array: Any = Guarded(_lazy(path, file, series), path.name)
-        weakref.finalize(array, file.close)
-        array, named, assumed = _named(path.stem, array, series, axes)
         about = calibration(file, series, named)
-    except UNREADABLE as error:
-        raise ImageReadError(f"{path.name}: not a readable TIFF file ({error})") from None
+    except (*UNREADABLE, SyntaxError):  # of its XML
+        about, assumed = Calibration(), f"{path.stem}: its spacing and units cannot be read"
     samples = dict(zip(named, array.shape, strict=True)).get("S", 1)
     alpha = samples in (2, 4) and bool(series.keyframe.extrasamples)
     return Source(
@@ -50,6 +43,27 @@ def from_tiff(path: Path, axes: str | None) -> Source:
         alpha=alpha,
         assumed=assumed,
     )
+
+
+def _opened(path: Path) -> tuple[Any, Any, Any]:
+    """The file, its series, and the array of it, which closes the file when nobody holds it any more."""
+    import tifffile
+
+    file = None
+    try:
+        with _listening() as heard:
+            file = tifffile.TiffFile(path)
+            series = file.series[0]
+            _check_whole(path, file, series, heard)
+        array = Guarded(_lazy(path, file, series), path.name)
+    except (*UNREADABLE, ImageReadError) as error:
+        if file is not None:
+            file.close()
+        if isinstance(error, ImageReadError):
+            raise
+        raise ImageReadError(f"{path.name}: not a readable TIFF file ({error})") from None
+    weakref.finalize(array, file.close)
+    return file, series, array
 
 
 def _lazy(path: Path, file: Any, series: Any) -> Any:
