@@ -60,6 +60,12 @@ def test_every_kind_of_network_trains_in_every_number_of_axes(kind, shape, axes)
     assert fit.model.channels == (2 if "C" in axes else 1)
 
 
+@pytest.mark.parametrize("network", [{"levels": 4}, {"kind": "dense", "window": 8, "sparsity": "l1"}])
+def test_a_single_patch_of_a_single_place_can_be_learnt_from(network):
+    fit = Fit.on(ae.read(noise(20, 20)), SMALL.but(batch=1, patch=8), NetworkConfig(**network))
+    assert all(np.isfinite(step.loss) for step in fit)
+
+
 @pytest.mark.parametrize("loss", ["mse", "bce", "l1", "huber"])
 def test_every_loss_gets_smaller(loss):
     y = np.mgrid[:64, :48][0]

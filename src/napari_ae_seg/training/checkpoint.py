@@ -47,13 +47,13 @@ def write(path: str | os.PathLike[str], fit: Fit) -> None:
         "threads": fit.threads,
         "precision": fit.learner.precision,
         "sampler": fit.sampler.state(),
+        "optimizer": fit.learner.optimizer.count,
         "checks": fit.watch.losses,
         **{name: getattr(fit, name) for name in _PLAIN},
     }
-    optimizer = fit.learner.optimizer.state_dict()["state"]
     tensors = {f"net/{name}": tensor for name, tensor in fit.learner.net.state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in fit.best.items()}
-    tensors |= {f"optimizer/{i}/{name}": tensor for i, one in optimizer.items() for name, tensor in one.items()}
+    tensors |= {f"optimizer/{number}": moment for number, moment in enumerate(fit.learner.optimizer.state)}
     arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
     files.write(path, {"checkpoint": meta}, {**arrays, **{f"normaliser/{name}": a for name, a in numbers.items()}})
 
@@ -80,21 +80,11 @@ def restore(fit: Fit, saved: Saved) -> None:
     fit.watch.losses = list(saved.meta["checks"])
     for name in _PLAIN:
         setattr(fit, name, saved.meta[name])
-    _restore_optimizer(fit.learner.optimizer, saved.tensors("optimizer"))
+    optimizer = fit.learner.optimizer
+    optimizer.count = saved.meta["optimizer"]
+    for number, moment in saved.tensors("optimizer").items():
+        optimizer.state[int(number)].copy_(moment)
 
 
 _PLAIN = ("number", "seconds", "batch", "history", "losses", "stopped", "origin")
 """Attributes of a Fit that JSON holds as they are."""
-
-
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, key = name.split("/")
-        state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    # Fused optimisers take weights and moments to lie in memory in the same order, which a file does not keep.
-    for weight, moments in optimizer.state.items():
-        for key, moment in moments.items():
-            if moment.shape == weight.shape:
-                moments[key] = torch.empty_like(weight).copy_(moment).detach()

@@ -167,7 +167,12 @@ class Fit:
         self.batch = batch
         if device != self.learner.device:
             self.learner.move(device)
-        count = self.learner.net.batch_shape(batch, self.training.patch)[0]
+        net = self.learner.net
+        count, *sides = net.batch_shape(batch, self.training.patch)
+        if (
+            net.config.kind == "dense" or max(sides) <= net.stride
+        ):  # one place in a patch, and one value has no variance
+            count = max(count, 2)
         if self.training.contrast:  # the second half are the neighbours of the first
             patches = np.concatenate(self.sampler.neighbours(count))
         else:

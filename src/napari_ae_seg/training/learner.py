@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import devices
 from ..nets.corrupt import corrupt
 from ..nets.losses import contrast, objective
 from .augment import augment
+from .optimizers import OPTIMIZERS
 from .schedule import rate
 
 if TYPE_CHECKING:
     from ..config import TrainingConfig
     from ..images.normalise import Normaliser
     from ..nets import Net, Output
-
-OPTIMIZERS: dict[str, Any] = {
-    "adamw": lambda weights, decay: torch.optim.AdamW(weights, weight_decay=decay, fused=True),
-    "adam": lambda weights, decay: torch.optim.Adam(weights, weight_decay=decay, fused=True),
-    "sgd": lambda weights, decay: torch.optim.SGD(weights, lr=1e-3, momentum=0.9, nesterov=True, weight_decay=decay),
-}
-"""Every optimiser by the name that `TrainingConfig.optimizer` gives it; the schedule sets its rate at each step."""
 
 CPU = torch.device("cpu")
 
@@ -48,7 +42,8 @@ class Learner:
         With a contrastive term, the second half of the patches are the neighbours of the first.
         """
         training, random = self.training, self._random(number, CPU)
-        self.net.train()
+        if not self.net.training:
+            self.net.train()
         patches = augment(patches, training.flips, training.intensity, random)
         loss, parts = self._loss(patches, random, number, paired=bool(training.contrast))
         value = loss.item()
@@ -57,13 +52,9 @@ class Learner:
                 f"the loss is no longer a number at step {number + 1}: "
                 f"try a learning_rate below {training.learning_rate:g} or clip=1"
             )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(number, training)
-        self.optimizer.zero_grad()
+        self.optimizer.forget()
         loss.backward()
-        if training.clip:
-            nn.utils.clip_grad_norm_(self.net.parameters(), training.clip)
-        self.optimizer.step()
+        self.optimizer.step(rate(number, training), training.clip)
         return value, {name: part.item() for name, part in parts.items()}
 
     @torch.no_grad()
@@ -80,7 +71,7 @@ class Learner:
         self.device = device
         self.net.to(device)
         self.precision = devices.precision(self.training.precision, device)
-        self.optimizer.load_state_dict(self.optimizer.state_dict())
+        self.optimizer.move(device)
 
     def _loss(
         self, patches: Tensor, random: torch.Generator, number: int, paired: bool = False
