@@ -1,0 +1,1 @@
+"""Speed, memory and accuracy of the package; `python -m benchmarks` runs all, or those named."""
