@@ -40,7 +40,7 @@ def test_the_likelihood_rises_each_round(points):
 def test_the_chunks_change_nothing(points, monkeypatch):
     labels = kmeans(points, 3).labels
     whole = fit_mixture(points, labels, 3).likelihood
-    monkeypatch.setattr("napari_ae_seg.segment.mixture.CHUNK", 100)
+    monkeypatch.setattr("napari_ae_seg.segment.mixture.BLOCK", 1200)
     assert fit_mixture(points, labels, 3).likelihood == pytest.approx(whole, abs=1e-4)
 
 

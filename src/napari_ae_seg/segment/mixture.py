@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-CHUNK = 1 << 16
+BLOCK = 1 << 21
+"""Numbers held at once; memory stays flat however many points there are."""
 Covariance = Literal["full", "diag", "tied"]
 
 
@@ -34,16 +35,8 @@ class Mixture:
 
     def joint(self, x: Tensor) -> Tensor:
         """Log p(x, component), (n, K), of points `x` (n, F)."""
-        columns = []
-        diagonal = self.roots.ndim == 2
-        for i in range(self.k):
-            root = self.roots[min(i, len(self.roots) - 1)]
-            centred = x - self.means[i]
-            white = centred * root if diagonal else centred @ root
-            log_det = (root if diagonal else root.diagonal()).log().sum()
-            columns.append(white.square().sum(1).mul_(-0.5).add_(log_det))
-        constant = 0.5 * x.shape[1] * math.log(2 * math.pi)
-        return torch.stack(columns, 1).add_(self.weights.log() - constant)
+        parts = [self._joint(part) for part in x.split(_rows(self.k, x.shape[1]))]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def memberships(self, x: Tensor) -> Tensor:
         """Log p(component | x), (n, K), of points `x` (n, F)."""
@@ -57,6 +50,17 @@ class Mixture:
     def to(self, device: torch.device) -> Mixture:
         """The same mixture on another device."""
         return replace(self, weights=self.weights.to(device), means=self.means.to(device), roots=self.roots.to(device))
+
+    def _joint(self, x: Tensor) -> Tensor:
+        centred = x - self.means[:, None]  # (K, n, F)
+        if self.roots.ndim == 2:
+            centred *= self.roots[:, None]
+            log_det = self.roots.log().sum(1)
+        else:
+            centred = centred @ self.roots
+            log_det = self.roots.diagonal(dim1=1, dim2=2).log().sum(1)
+        constant = self.weights.log() + log_det - 0.5 * x.shape[1] * math.log(2 * math.pi)
+        return torch.add(constant, centred.square_().sum(2).T, alpha=-0.5)
 
 
 def fit_mixture(
@@ -102,7 +106,7 @@ def from_precisions(weights: np.ndarray, means: np.ndarray, roots: np.ndarray) -
 def _expect(mixture: Mixture, x: Tensor) -> tuple[Tensor, float]:
     """Responsibilities (n, K) and the mean log-likelihood."""
     responsibilities, total = [], 0.0
-    for part in x.split(CHUNK):
+    for part in x.split(_rows(mixture.k, x.shape[1])):
         joint = mixture.joint(part)
         evidence = joint.logsumexp(1, keepdim=True)
         total += float(evidence.double().sum())
@@ -114,19 +118,23 @@ def _estimate(x: Tensor, responsibilities: Tensor, covariance: Covariance, floor
     """The mixture of greatest likelihood given the responsibilities."""
     sizes = responsibilities.sum(0) + 10 * torch.finfo(x.dtype).eps
     means = (responsibilities.T @ x) / sizes[:, None]
-    spreads = []
-    for i in range(responsibilities.shape[1]):
-        spread = torch.zeros(x.shape[1] if covariance == "diag" else (x.shape[1], x.shape[1]), device=x.device)
-        for part, share in zip(x.split(CHUNK), responsibilities[:, i : i + 1].split(CHUNK), strict=True):
-            centred = part - means[i]
-            weighted = centred * share
-            spread = spread + ((weighted * centred).sum(0) if covariance == "diag" else weighted.T @ centred)
-        spreads.append(spread)
+    k, features = means.shape
+    spread = torch.zeros((k, features) if covariance == "diag" else (k, features, features), device=x.device)
+    rows = _rows(k, features)
+    for part, share in zip(x.split(rows), responsibilities.T.split(rows, 1), strict=True):
+        centred = part - means[:, None]  # (K, n, F)
+        weighted = centred * share[..., None]
+        spread += (weighted * centred).sum(1) if covariance == "diag" else weighted.mT @ centred
     if covariance == "tied":
-        spread_of = torch.stack(spreads).sum(0, keepdim=True) / len(x)
+        spread = spread.sum(0, keepdim=True) / len(x)
     else:
-        spread_of = torch.stack(spreads) / sizes.reshape(-1, *[1] * spreads[0].ndim)
-    return Mixture(sizes / sizes.sum(), means, _roots(spread_of, floor))
+        spread = spread / sizes.reshape(-1, *[1] * (spread.ndim - 1))
+    return Mixture(sizes / sizes.sum(), means, _roots(spread, floor))
+
+
+def _rows(k: int, features: int) -> int:
+    """Points whose differences to all means are held at once."""
+    return max(1, BLOCK // (k * features))
 
 
 def _roots(spread: Tensor, floor: float) -> Tensor:
