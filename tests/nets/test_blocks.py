@@ -6,7 +6,7 @@ from torch import nn
 
 from napari_ae_seg.config import NetworkConfig
 from napari_ae_seg.nets import build
-from napari_ae_seg.nets.blocks import MaxPool, SliceConv3d, unpool
+from napari_ae_seg.nets.blocks import Down, SliceConv3d, pool, unpool
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -22,17 +22,18 @@ def test_a_volume_convolved_as_slices_equals_one_convolved_as_a_volume(channels)
     torch.testing.assert_close(fast.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-4)
 
 
-def test_volumes_of_one_channel_begin_with_slices():
-    first = [type(build(NetworkConfig(), channels, 3).encoder[0][0][0]) for channels in (1, 2)]
-    assert first == [SliceConv3d, nn.Conv3d]
+def test_volumes_of_few_channels_begin_with_slices():
+    first = [type(build(NetworkConfig(), channels, 3).encoder[0][0][0]) for channels in (1, 3, 16)]
+    assert first == [SliceConv3d, SliceConv3d, nn.Conv3d]
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_pooling_agrees_with_torch_and_unpooling_puts_the_maxima_back(ndim):
     x = torch.randn(2, 3, *[4] * ndim)
-    values, where = MaxPool()(x)
+    values, where = pool(x)
     expected, indices = (nn.MaxPool2d if ndim == 2 else nn.MaxPool3d)(2, return_indices=True)(x)
     assert torch.equal(values, expected)
+    assert torch.equal(Down(NetworkConfig(down="max"), 3, ndim)(x)[0], expected)
     back = (nn.MaxUnpool2d if ndim == 2 else nn.MaxUnpool3d)(2)(expected, indices)
     assert torch.equal(unpool(values, where), back)
 

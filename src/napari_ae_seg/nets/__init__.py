@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_ae_seg.nets.conv import ConvNet
-from napari_ae_seg.nets.dense import DenseNet
-from napari_ae_seg.nets.net import Encoded, Net, Output
+from .conv import ConvNet
+from .dense import DenseNet
+from .net import Encoded, Net, Output
 
 if TYPE_CHECKING:
-    from napari_ae_seg.config import NetworkConfig
+    from ..config import NetworkConfig
 
 __all__ = ["KINDS", "Encoded", "Net", "Output", "build"]
 

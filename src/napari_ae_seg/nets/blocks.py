@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,14 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..config import NetworkConfig
+
 _CONV: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
 _NORM: dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _AVERAGE: dict[int, Any] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
+
+FEW = 7
+"""With up to so many input channels, a 3D convolution is slower than the same as a 2D one; 8 fill a vector register."""
 
 
 def pointwise(inputs: int, outputs: int, ndim: int) -> nn.Module:
@@ -27,7 +33,7 @@ class Unit(nn.Sequential):
     """3x3 convolution, BatchNorm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, ndim: int) -> None:
-        layer = SliceConv3d if ndim == 3 and inputs == 1 else _CONV[ndim]
+        layer = SliceConv3d if ndim == 3 and inputs <= FEW else _CONV[ndim]
         super().__init__(layer(inputs, outputs, 3, padding=1, bias=False), _NORM[ndim](outputs), nn.ReLU(inplace=True))
 
 
@@ -40,20 +46,26 @@ class SliceConv3d(nn.Conv3d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, F, *space) of images (B, C, *space)."""
         batch, channels, depth, height, width = x.shape
-        padded = F.pad(x, (0, 0, 0, 0, 1, 1))
-        taps = torch.stack([padded[:, :, i : i + depth] for i in range(3)], 2)
-        slices = taps.permute(0, 3, 1, 2, 4, 5).reshape(batch * depth, channels * 3, height, width)
+        padded = F.pad(x, (0, 0, 0, 0, 1, 1)).transpose(1, 2)
+        taps = torch.stack([padded[:, i : i + depth] for i in range(3)], 3)  # (B, Z, C, 3, Y, X)
+        slices = taps.reshape(batch * depth, channels * 3, height, width)
+        # in this layout the result is that of a volume in channels_last_3d, which the layers below are fastest in
+        slices = slices.contiguous(memory_format=torch.channels_last)
         y: Tensor = F.conv2d(slices, self.weight.flatten(1, 2), self.bias, padding=1)  # (B Z, F, Y, X)
         return y.reshape(batch, depth, *y.shape[1:]).transpose(1, 2)
 
 
-class MaxPool(nn.Module):
-    """The largest of each window of 2 pixels a side, and which it was; not every device has that built in for 3D."""
+def pool(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, C, *space / 2): the largest of each window of 2 pixels a side, and which it was, counted in C order.
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Maxima (B, C, *space / 2) and their position within the window, counted in C order."""
-        values, where = torch.stack([x[(..., *corner)] for corner in _corners(x.ndim - 2)]).max(0)
-        return values, where
+    Written out, as not every device has this built in for 3D.
+    """
+    first, *others = (x[(..., *corner)] for corner in _corners(x.ndim - 2))
+    values, where = first, torch.zeros_like(first, dtype=torch.uint8)
+    for number, other in enumerate(others, 1):
+        where = where.masked_fill(other > values, number)
+        values = torch.maximum(values, other)
+    return values, where
 
 
 def unpool(x: Tensor, where: Tensor) -> Tensor:
@@ -67,19 +79,22 @@ def unpool(x: Tensor, where: Tensor) -> Tensor:
 class Down(nn.Module):
     """Half the resolution."""
 
-    def __init__(self, how: str, channels: int, ndim: int) -> None:
+    def __init__(self, config: NetworkConfig, channels: int, ndim: int) -> None:
         super().__init__()
-        if how == "average":
-            self.pool = _AVERAGE[ndim](2)
-        elif how == "max":
-            self.pool = MaxPool()
+        self.located = config.up == "unpool"
+        if config.down == "strided":
+            self.layer = _CONV[ndim](channels, channels, 2, stride=2)
         else:
-            self.pool = _CONV[ndim](channels, channels, 2, stride=2)
+            self.layer = _AVERAGE[ndim](2) if config.down == "average" else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(B, C, *space / 2) and, for "max", where the maxima were."""
-        y = self.pool(x)
-        return y if isinstance(y, tuple) else (y, None)
+        """(B, C, *space / 2) and, for a network that unpools, where the maxima were."""
+        if self.layer is not None:
+            return self.layer(x), None
+        if self.located:
+            return pool(x)
+        corners = [x[(..., *corner)] for corner in _corners(x.ndim - 2)]
+        return functools.reduce(torch.maximum, corners), None
 
 
 def upsample(x: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from napari_ae_seg.nets.blocks import Down, Unit, pointwise, unpool, upsample
-from napari_ae_seg.nets.net import Encoded, Net
+from .blocks import Down, Unit, pointwise, unpool, upsample
+from .net import Encoded, Net
 
 if TYPE_CHECKING:
-    from napari_ae_seg.config import NetworkConfig
+    from ..config import NetworkConfig
 
 PATCH = {2: 64, 3: 32}
 """Side of the patches it learns from."""
@@ -28,7 +28,7 @@ class ConvNet(Net):
         self.encoder = nn.ModuleList(
             nn.Sequential(Unit(a, b, ndim), Unit(b, b, ndim)) for a, b in zip(inputs, sizes, strict=True)
         )
-        self.downs = nn.ModuleList(Down(config.down, size, ndim) for size in sizes[:-1])
+        self.downs = nn.ModuleList(Down(config, size, ndim) for size in sizes[:-1])
         self.to_z = pointwise(sizes[-1], config.latents * (2 if config.variational else 1), ndim)
         # unpooled values go back where a level's own channels were, so the unit below makes as many channels
         outputs = [sizes[max(level - 1, 0)] for level in range(config.levels)] if config.up == "unpool" else sizes

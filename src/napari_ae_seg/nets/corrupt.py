@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from napari_ae_seg.nets.blocks import crop
+from .blocks import crop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_ae_seg.config import TrainingConfig
+    from ..config import TrainingConfig
 
 Corrupted = tuple[Tensor, Tensor | None]
 """The corrupted images and the mask (B, 1, *space) of what is hidden in them, if anything is."""

@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 if TYPE_CHECKING:
-    from napari_ae_seg.nets.net import Net
+    from .net import Net
 
 
 def flops(net: Net, shape: tuple[int, ...], training: bool = False) -> int:

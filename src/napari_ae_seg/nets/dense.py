@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_ae_seg.nets.blocks import crop, pointwise
-from napari_ae_seg.nets.net import Encoded, Net, Output
+from .blocks import crop, pointwise
+from .net import Encoded, Net, Output
 
 if TYPE_CHECKING:
-    from napari_ae_seg.config import NetworkConfig
+    from ..config import NetworkConfig
 
 WINDOW = {2: 28, 3: 9}
 """Side of the patch it sees."""

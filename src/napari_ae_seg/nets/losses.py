@@ -11,8 +11,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_ae_seg.config import TrainingConfig
-    from napari_ae_seg.nets.net import Net, Output
+    from ..config import TrainingConfig
+    from .net import Net, Output
 
 UNHIDDEN = 0.1
 """Weight of what was not hidden, beside 1 + this of what was."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from napari_ae_seg.nets.blocks import crop
-from napari_ae_seg.nets.sparse import CODES
-from napari_ae_seg.nets.variational import Gaussian, divergence
+from .blocks import crop
+from .sparse import CODES
+from .variational import Gaussian, divergence
 
 if TYPE_CHECKING:
-    from napari_ae_seg.config import NetworkConfig
+    from ..config import NetworkConfig
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from napari_ae_seg.config import NetworkConfig
+    from ..config import NetworkConfig
 
 # Optimisers move every weight by about the learning rate. At a rate that suits the others, a gate must travel from open
 # to closed, and a threshold across the range of its latent, within the steps of a short training.

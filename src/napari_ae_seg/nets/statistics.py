@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from napari_ae_seg.nets.net import Net
+    from .net import Net
 
 
 @torch.no_grad()
