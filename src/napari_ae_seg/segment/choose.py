@@ -1,25 +1,33 @@
-"""How many clusters? The number whose clusters stand apart and would be found again in another sample."""
+"""How many clusters? As few as describe places they have not seen nearly as well, and as surely, as any number does.
+
+Each number gets a Gaussian mixture, fitted to one half of the places and judged on the other: the mean log-likelihood
+less the mean entropy of the memberships (the integrated completed likelihood). Unlike the likelihood, the BIC or the
+gap statistic it rewards no second cluster for the tail of a first, for places between two clusters cost entropy.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from .kmeans import assign, kmeans, unit
-from .match import adjusted_rand
+from .kmeans import kmeans, unit
+from .mixture import fit_mixture
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..config import SegmentationConfig
 
-PLACES = 2000
-"""Places on which stability is measured; the silhouette compares every pair of half of them."""
-RESAMPLES = 6
+PLACES = 4000
+DIRECTIONS = 3
+"""Principal directions that are looked at: in more, Gaussians find ever more structure within one kind of place."""
+WORTH = 0.1
+"""What a larger number must gain in all, in nats per place, to be preferred."""
+PATIENCE = 8
+"""Numbers tried beyond the one that stands, without a gain."""
 
 
 @dataclass(frozen=True)
@@ -28,63 +36,63 @@ class Number:
 
     k: int
     curve: dict[int, float]
-    """Criterion per number of clusters, the largest wins: the silhouette plus the stability."""
+    """Criterion per number of clusters, in nats per place above that of one cluster."""
     sentence: str
 
 
 def choose_k(x: np.ndarray, config: SegmentationConfig, method: str = "kmeans") -> Number:
-    """The number of clusters of places `x` (n, F), between 2 and `config.max_clusters`.
-
-    For every number the places are clustered by k-means: the other methods shape the borders, not the number; only
-    the spherical one compares directions.
+    """The number of clusters of places `x` (n, F), between 2 and `config.max_clusters`, whatever the `method`.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> x = np.random.default_rng(0).normal(size=(900, 2)) + 9 * np.eye(3, 2)[np.arange(900) % 3]
     >>> choose_k(x, SegmentationConfig()).k
     3
     """
-    places = torch.from_numpy(np.ascontiguousarray(x, np.float32))
-    places = places[places.isfinite().all(1)]
-    places = unit(places) if method == "spherical" else places
-    generator = torch.Generator().manual_seed(config.seed)
-    places = places[torch.randperm(len(places), generator=generator)[:PLACES]]
+    places = _places(x, config.seed, spherical=method == "spherical")
     most = min(config.max_clusters, len(torch.unique(places, dim=0)))
     if most < 3:
-        return Number(max(most, 1), {}, f"{most} clusters, for there are no more distinct places.")
-    pairs = places[: PLACES // 2]
-    distances = torch.cdist(pairs, pairs)
-    curve = {}
+        return Number(max(most, 1), {}, f"There are {most} clusters, for there are no more distinct places.")
+    base, curve, best = _criterion(places, 1, config.seed), {}, 2
     for k in range(2, most + 1):
-        whole = kmeans(places, k, seed=config.seed, restarts=4)
-        curve[k] = silhouette(distances, whole.labels[: len(pairs)], k) + _stability(places, k, generator)
-    best = max(curve, key=lambda k: curve[k])
-    return Number(best, curve, f"{best} clusters were chosen: they stand apart and are found again most clearly.")
+        value = _criterion(places, k, config.seed)
+        if value is None or base is None or k > best + PATIENCE:
+            break
+        curve[k] = value - base
+        best = min(i for i in curve if curve[i] >= max(curve.values()) - WORTH)
+    return Number(best, curve, _sentence(best, curve))
 
 
-def silhouette(distances: Tensor, labels: Tensor, k: int) -> float:
-    """Mean silhouette of places with the given `distances` (n, n) and `labels` (n,) of 0 .. k-1: 1 is far apart.
-
-    >>> x = torch.tensor([[0.0], [0.1], [9.0], [9.1]])
-    >>> round(silhouette(torch.cdist(x, x), torch.tensor([0, 0, 1, 1]), 2), 2)
-    0.99
-    """
-    member = torch.nn.functional.one_hot(labels, k).to(distances.dtype)  # (n, k)
-    sizes = member.sum(0)
-    sums = distances @ member
-    rows = torch.arange(len(labels))
-    own = sums[rows, labels] / (sizes[labels] - 1).clamp_min(1)
-    others = (sums / sizes.clamp_min(1)).masked_fill(sizes == 0, torch.inf)
-    others[rows, labels] = torch.inf
-    nearest = others.min(1).values
-    width = (nearest - own) / torch.maximum(nearest, own).clamp_min(1e-12)
-    return float(width.masked_fill((sizes[labels] < 2) | ~nearest.isfinite(), 0).mean())
+def _criterion(places: Tensor, k: int, seed: int) -> float | None:
+    """Mean log-likelihood less entropy of each half under the mixture of the other; None if a half lacks a cluster."""
+    labels = kmeans(places, k, seed=seed, restarts=3).labels
+    halves = slice(0, len(places) // 2), slice(len(places) // 2, None)
+    values = []
+    for fitted, judged in (halves, halves[::-1]):
+        if len(torch.unique(labels[fitted])) < k:
+            return None
+        mixture = fit_mixture(places[fitted], labels[fitted], k, iterations=30)
+        joint = mixture.joint(places[judged])
+        memberships = joint.log_softmax(1)
+        sure = (memberships.exp() * memberships).sum(1).mean()
+        values.append(float(joint.logsumexp(1).mean() + sure))
+    return sum(values) / 2
 
 
-def _stability(places: Tensor, k: int, generator: torch.Generator) -> float:
-    """Mean adjusted Rand index between clusterings of random halves."""
-    labels = []
-    for seed in range(RESAMPLES):
-        half = places[torch.randperm(len(places), generator=generator)[: max(k, len(places) // 2)]]
-        if len(torch.unique(half, dim=0)) >= k:
-            labels.append(assign(places, kmeans(half, k, seed=seed, restarts=2).centres)[0].numpy())
-    return float(np.mean([adjusted_rand(a, b) for a, b in combinations(labels, 2)] or [0.0]))
+def _places(x: np.ndarray, seed: int, *, spherical: bool) -> Tensor:
+    """A sample of the places in their principal directions."""
+    places = torch.from_numpy(np.ascontiguousarray(x, np.float32))
+    places = places[places.isfinite().all(1)]
+    if not len(places):
+        raise ValueError("there is nothing to cluster: no place has a finite value in every feature")
+    picked = torch.randperm(len(places), generator=torch.Generator().manual_seed(seed))[:PLACES]
+    places = unit(places[picked]) if spherical else places[picked]
+    places = places - places.mean(0)
+    values, directions = torch.linalg.eigh((places.T @ places).double())
+    leading: Tensor = directions[:, values.argsort(descending=True)[:DIRECTIONS]].float()
+    return places @ leading
+
+
+def _sentence(best: int, curve: dict[int, float]) -> str:
+    if not curve or max(curve.values()) < WORTH:
+        return f"{best} clusters were chosen, the fewest there can be: the places form no clear groups."
+    return f"{best} clusters were chosen: fewer describe the places clearly worse, more hardly better or less surely."
