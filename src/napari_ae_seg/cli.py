@@ -53,9 +53,9 @@ def _version(
 @takes(NetworkConfig, TrainingConfig, reading=True, preset=True)
 def train(images: Images, model: ModelOut, **fields: Any) -> None:
     """Train an autoencoder on IMAGES and save it."""
-    from . import commands
+    from .commands import train as run
 
-    commands.train(images, model, given(fields))
+    run(images, model, given(fields))
 
 
 @app.command()
@@ -72,9 +72,9 @@ def segment(
     **fields: Any,
 ) -> None:
     """Segment IMAGES and write labels; nothing but an image is needed."""
-    from . import commands
+    from .commands import segment as run
 
-    commands.segment(images, out, model, save_model, refit, train, finetune, rescale, given(fields))
+    run(images, out, model, save_model, refit, train, finetune, rescale, given(fields))
 
 
 @app.command()
@@ -86,9 +86,9 @@ def generate(
     **fields: Any,
 ) -> None:
     """Draw new images from a variational model."""
-    from . import commands
+    from .commands import generate as run
 
-    commands.generate(file, out, n, given(fields))
+    run(file, out, n, given(fields))
 
 
 @app.command()
@@ -99,18 +99,18 @@ def info(
     **fields: Any,
 ) -> None:
     """Say what a model file holds."""
-    from . import commands
+    from .commands import info as run
 
-    commands.info(file, as_json, given(fields))
+    run(file, as_json, given(fields))
 
 
 @app.command()
 @takes()
 def devices(**fields: Any) -> None:
     """Say where training and encoding run, and why."""
-    from . import commands
+    from .commands import devices as run
 
-    commands.devices(given(fields))
+    run(given(fields))
 
 
 @app.command()
@@ -121,9 +121,9 @@ def demo(
     **fields: Any,
 ) -> None:
     """Train on a sample image, segment it, and show the labels."""
-    from . import commands
+    from .commands import demo as run
 
-    commands.demo(out, window, given(fields))
+    run(out, window, given(fields))
 
 
 def _sentence(error: Exception) -> str:

@@ -139,7 +139,7 @@ def demo(out: Path, window: bool, fields: dict[str, Any]) -> None:
         with talk.account.stage("fit"):
             segmenter = Segmenter.fit(model, stack, config, talk.report)
         with talk.account.stage("label"):
-            segments = segmenter.apply(stack, report=talk.report)
+            segments = segmenter.apply_to(stack.image, report=talk.report)
         talk.finish()
         out.mkdir(parents=True, exist_ok=True)
         write_images(out / "textures.tif", sample.image[None, None])
@@ -227,9 +227,9 @@ def _label(segmenter: Segmenter, stack: Stack, out: Path, rescale: bool, talk: T
         with talk.account.stage("label"):
             if path.suffix == ".zarr":
                 with open_zarr_labels(path, one.image) as array:
-                    segments = segmenter.apply(one, out=array, report=talk.report, rescale=rescale)
+                    segments = segmenter.apply_to(one.image, array, talk.report, rescale)
             else:
-                segments = segmenter.apply(one, report=talk.report, rescale=rescale)
+                segments = segmenter.apply_to(one.image, None, talk.report, rescale)
                 write_labels(path, segments.labels, one.image)
         table = segments.table
         parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(table["name"], table["share"], strict=True))

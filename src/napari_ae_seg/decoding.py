@@ -60,7 +60,7 @@ def segmented_image(model: Autoencoder, image: Image, clusters: np.ndarray, cent
             raw = image.block(n, tile.outer)
             z = encode_array(model, raw).levels[-1]
             middle = tuple(slice(net.stride // 2, None, net.stride) for _ in space)
-            padded = pad_to(torch.from_numpy(clusters[(n, *tile.outer)].astype(np.float32))[None], net.stride)[0]
+            padded = pad_to(torch.from_numpy(clusters[n][tile.outer].astype(np.float32))[None], net.stride)[0]
             label = padded[middle].long().to(z.device)[tuple(slice(0, side) for side in z.shape[1:])]
             flat = table[(label - 1).clamp_min(0)].movedim(-1, 0)
             drawn = native(model, _drawn(model, torch.where(label[None] > 0, flat, z)))

@@ -12,7 +12,7 @@ import torch
 from .config import SegmentationConfig, TrainingConfig
 from .encoding import encode_array
 from .images.normalise import Normaliser
-from .images.sample import sample_blocks
+from .images.sample import Block, sample_blocks
 from .model import Autoencoder, has_shipped
 from .progress import Progress, Report
 from .segment.choice import choose_space
@@ -51,15 +51,20 @@ def fit_normaliser(model: Autoencoder, stack: Stack, config: SegmentationConfig)
     """The model's normaliser, or one with the range of brightness of `stack` if `config.normalise` is "image"."""
     if config.normalise == "model":
         return model.normaliser
-    fitted = Normaliser.fit(sample_blocks(stack, budget=BUDGET * stack.channels, seed=config.seed))
+    fitted = Normaliser.fit(fitting_blocks(stack, config))
     return replace(model.normaliser, low=fitted.low, high=fitted.high)
+
+
+def fitting_blocks(stack: Stack, config: SegmentationConfig) -> list[Block]:
+    """The blocks of `stack` that everything is fitted on: all of a small one, a sample of a large one."""
+    return sample_blocks(stack, budget=BUDGET * stack.channels, seed=config.seed)
 
 
 def fitting_maps(
     model: Autoencoder, stack: Stack, config: SegmentationConfig, grid: int, report: Report, normaliser: Normaliser
 ) -> list[Maps]:
     """Maps of the blocks on which everything is fitted; places outside the region of interest are not valid."""
-    blocks = sample_blocks(stack, budget=BUDGET * stack.channels, seed=config.seed)
+    blocks = fitting_blocks(stack, config)
     maps = []
     for done, block in enumerate(blocks):
         report(Progress("encode", done, len(blocks), "sample"))
@@ -92,7 +97,7 @@ def sample_places(maps: Sequence[Maps], space: FeatureSpace, count: int, seed: i
 
 def shipped_for(stack: Stack, config: SegmentationConfig) -> Autoencoder:
     """The encoder that comes with the package, fitted to the brightness and channels of `stack`."""
-    blocks = sample_blocks(stack, budget=BUDGET * stack.channels, seed=config.seed)
+    blocks = fitting_blocks(stack, config)
     shipped = Autoencoder.shipped(stack.ndim, blocks)
     return replace(shipped, spacing=stack.spacing, units=stack.images[0].units, axes=stack.images[0].axes)
 
@@ -110,11 +115,11 @@ def choose(
 ) -> tuple[FeatureSpace, str, str]:
     """The space of features, the method, and why: what the person asked for, else what the image calls for."""
     if config.features != "auto":
-        space = fit_space(config, maps, anisotropy, config.seed)
+        space = fit_space(config, maps, anisotropy)
         return space, method_of(config.method), space.sentence
     if config.method == "regions":
-        space = fit_space(config.but(features="mixed"), maps, anisotropy, config.seed)
-        return space, "regions", space.sentence
+        space = fit_space(config.but(features="mixed"), maps, anisotropy)
+        return space, "regions", "Whole regions are merged by what they look like and by the edges between them."
     space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
     return space, method if config.method == "auto" else config.method, choice.sentence
 
@@ -134,7 +139,8 @@ def cluster(sample: Sample, config: SegmentationConfig, method: str, previous: C
     if not k:
         choice = choose_k(sample.x, config, method)
         k, curve, why = choice.k, choice.curve, choice.sentence
-    clusters = replace(fit_clusters(sample.x, config, method, k), curve=curve)
+    places = "kmeans" if method in ("regions", "joint") else method
+    clusters = replace(fit_clusters(sample.x, config, places, k), curve=curve)
     why = " ".join(part for part in (why, clusters.note) if part)
     if previous is not None and previous.sample.shape[1] == clusters.sample.shape[1]:
         return matched(clusters, previous), why
@@ -150,5 +156,5 @@ def _cells(valid: torch.Tensor, grid: int) -> torch.Tensor:
 
 def _at(maps: torch.Tensor, where: np.ndarray) -> np.ndarray:
     """Values (n, C) of `maps` (C, *space) at the cells `where` (ndim, n)."""
-    index = tuple(torch.from_numpy(axis).to(maps.device) for axis in where)
-    return maps[(slice(None), *index)].T.cpu().numpy()
+    flat = torch.from_numpy(np.ravel_multi_index(tuple(where), tuple(maps.shape[1:]))).to(maps.device)
+    return np.asarray(maps.flatten(1)[:, flat].T.cpu())

@@ -19,6 +19,7 @@ from .fitting import (
     cluster,
     default_model,
     fit_normaliser,
+    fitting_blocks,
     fitting_maps,
     largest,
     method_of,
@@ -29,6 +30,8 @@ from .images.stack import Stack
 from .labelling import Labeller, Prepared, finished, reach, spread
 from .model import Autoencoder
 from .progress import Progress, Report, silent
+from .refine import refine
+from .regional import labelled, regions_of
 from .segment.cluster import Clusters
 from .segment.edits import Edits
 from .segment.features import grid_of
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
     from .images.stack import Image
     from .images.tiles import Tile
+    from .segment.regions import Regions
 
 PARTS = {"autoencoder": "model", "space": "space", "clusters": "clusters", "tree": "tree", "edits": "edits"}
 """Parts of a segmenter's file and the attributes that hold them."""
@@ -83,6 +87,8 @@ class Segmenter:
         devices.use_threads(config.threads)
         model = (model or default_model(stack, config, report)).on(config.device)
         check_channels(model, stack)
+        if config.method == "joint":
+            model = refine(model, fitting_blocks(stack, config), config, report)
         finest = min(stack.spacing)
         anisotropy = tuple(spacing / finest for spacing in stack.spacing)
         grid = grid_of(config, largest(stack))
@@ -126,7 +132,7 @@ class Segmenter:
         check_channels(self.model, stack)
         if out is not None and len(stack) > 1:
             raise ValueError(f"one array takes the labels of one source, the stack has {len(stack)}")
-        found = [self._apply(image, out, report, rescale) for image in stack.images]
+        found = [self.apply_to(image, out, report, rescale) for image in stack.images]
         return found[0] if len(stack) == 1 else found
 
     def prepare(self, stack: Stack, report: Report = silent) -> Prepared:
@@ -136,9 +142,13 @@ class Segmenter:
 
     def label(self, prepared: Prepared, quick: bool = False, report: Report = silent) -> Segments:
         """Segments of a prepared source; `quick` leaves out the sharpening of borders, for a first picture."""
-        labels, confidence = self._clusters_of(prepared, quick, report)
-        image, tally = prepared.image, Tally.empty(self.tree.leaves, prepared.image.shape[1])
-        groups = self._grouped(prepared, labels)
+        image = prepared.image
+        if self.method == "regions":
+            groups, confidence = labelled(prepared, self._regions_of(prepared), self.space.grid, self.config.cut)
+        else:
+            labels, confidence = self._clusters_of(prepared, quick, report)
+            groups = self._grouped(prepared, labels)
+        tally = Tally.empty(max(self.tree.leaves, int(groups.max(initial=0))), image.shape[1])
         for n in range(len(labels)):
             groups[n] = finished(groups[n], self.edits, self.config)
             tally.add(groups[n], confidence[n], prepared.raw[n])
@@ -220,12 +230,15 @@ class Segmenter:
         norm = fit_normaliser(self.model, Stack((image,)), config)
         return Labeller(self.model, norm, self.space, self.clusters, config, self.anisotropy, self.grid, **options)
 
-    def _apply(self, image: Image, out: Any, report: Report, rescale: bool) -> Segments:
+    def apply_to(self, image: Image, out: Any = None, report: Report = silent, rescale: bool = False) -> Segments:
+        """Segments of one image, as `apply` gives them."""
         if rescale and self.model.spacing and image.spacing != self.model.spacing:
             return self._rescaled(image, out, report)
         self._warn(image)
         if out is None and image.shape[0] * np.prod(image.shape[2:]) <= IN_MEMORY:
             return self.label(self._labeller(image).prepared(image, report), report=report)
+        if self.method == "regions":
+            raise ValueError(f"{image.name} is too large for regions: choose another method, such as kmeans")
         if self.config.cut > self.clusters.k:
             raise ValueError(
                 f"{image.name} is labelled block by block, where cut={self.config.cut} cannot be more than the "
@@ -273,18 +286,27 @@ class Segmenter:
             confidence = np.zeros(labels.shape, np.float32)
 
             def write(n: int, tile: Tile, _: np.ndarray, part: np.ndarray, sure: np.ndarray) -> None:
-                labels[(n, *tile.core)] = part[tile.inner]
-                confidence[(n, *tile.core)] = sure[tile.inner]
+                labels[n][tile.core] = part[tile.inner]
+                confidence[n][tile.core] = sure[tile.inner]
 
             self._labeller(image, config=config).label(image, prepared, write, report)
             prepared.cache.clear()
             prepared.cache[key] = labels, confidence
-        return prepared.cache[key]
+        found: tuple[np.ndarray, np.ndarray] = prepared.cache[key]
+        return found
+
+    def _regions_of(self, prepared: Prepared) -> list[Regions]:
+        key = ("regions", self.config.n_clusters, self.config.superpixels)
+        if key not in prepared.cache:
+            normaliser = fit_normaliser(self.model, Stack((prepared.image,)), self.config)
+            prepared.cache[key] = regions_of(prepared, self.space, self.config, normaliser, self.anisotropy)
+        found: list[Regions] = prepared.cache[key]
+        return found
 
     def _grouped(self, prepared: Prepared, labels: np.ndarray) -> np.ndarray:
         """Segments (N, *space) at the granularity of `config.cut`, of clusters 1..K."""
         if self.config.cut <= self.clusters.k:
-            return self._lookup()[labels]
+            return np.asarray(self._lookup()[labels])
         if "leaves" not in prepared.cache:
             prepared.cache["leaves"] = np.stack(
                 [
@@ -294,7 +316,8 @@ class Segmenter:
                     for features, part in zip(prepared.features, labels, strict=True)
                 ]
             )
-        return np.append(self.tree.cut_colours(self.config.cut) + 1, 0)[prepared.cache["leaves"]]
+        names = np.append(self.tree.cut_colours(self.config.cut) + 1, 0)
+        return np.asarray(names[prepared.cache["leaves"]])
 
     def _lookup(self) -> np.ndarray:
         """(K + 1,) the segment of each cluster 0..K at the granularity of `config.cut`."""
