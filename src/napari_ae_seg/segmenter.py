@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from . import devices, files
+from . import devices, drift, files
 from .config import SegmentationConfig
 from .encoding import check_channels
-from .errors import AssumptionWarning, ModelFileError
+from .errors import AssumptionWarning, DriftWarning, ModelFileError
 from .fitting import (
     Sample,
     choose,
@@ -50,6 +50,8 @@ PARTS = {"autoencoder": "model", "space": "space", "clusters": "clusters", "tree
 """Parts of a segmenter's file and the attributes that hold them."""
 IN_MEMORY = 64_000_000
 """Voxels up to which an image is labelled in memory."""
+FEW = 8
+"""Images of a stack whose error counts as usual."""
 PIXEL_SIZE = 1.2
 """Ratio of pixel sizes above which a model may not fit an image."""
 
@@ -73,6 +75,8 @@ class Segmenter:
     anisotropy: tuple[float, ...]
     grid: int
     sample: Sample = field(repr=False)
+    usual_error: float = 0.0
+    """How badly the network redraws the images that this was fitted on."""
 
     @classmethod
     def fit(
@@ -98,8 +102,10 @@ class Segmenter:
         sample = sample_places(maps, space, config.samples, config.seed)
         clusters, why = cluster(sample, config, method, None)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
+        usual = max(drift.error(model, image, fit_normaliser(model, stack, config)) for image in stack.images[:FEW])
         report(Progress("cluster", 1, 1))
-        return cls(model, config, space, method, clusters, tree, Edits(), f"{sentence} {why}", anisotropy, grid, sample)
+        sentence = " ".join(part for part in (sentence, why) if part)
+        return cls(model, config, space, method, clusters, tree, Edits(), sentence, anisotropy, grid, sample, usual)
 
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
@@ -194,6 +200,7 @@ class Segmenter:
             "sentence": self.sentence,
             "anisotropy": list(self.anisotropy),
             "grid": self.grid,
+            "usual_error": self.usual_error,
         }
         files.write(path, header, tensors)
 
@@ -221,6 +228,7 @@ class Segmenter:
                 anisotropy=tuple(about["anisotropy"]),
                 grid=about["grid"],
                 sample=Sample(**part("sample")),
+                usual_error=about["usual_error"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} lacks a part of a segmenter ({error}): another version wrote it") from error
@@ -327,7 +335,11 @@ class Segmenter:
         return np.concatenate([[0], names[np.searchsorted(self.tree.owner, np.arange(self.clusters.k))]])
 
     def _warn(self, image: Image) -> None:
-        """Warns of an image whose pixels are of another size than those the model was trained on."""
+        """Warns of an image unlike those before: in how well it is redrawn, or in the size of its pixels."""
+        normaliser = fit_normaliser(self.model, Stack((image,)), self.config)
+        unlike = drift.sentence(drift.error(self.model, image, normaliser), self.usual_error, image.name)
+        if unlike:
+            warnings.warn(unlike, DriftWarning, stacklevel=4)
         trained = self.model.spacing
         if not trained or image.units != self.model.units:
             return
