@@ -162,7 +162,7 @@ def test_intensity_changes_brightness_and_contrast_of_each_patch():
 
 def test_tiles_are_the_whole_image_if_small_and_parts_of_it_if_not():
     material = Material.of(ae.read(noise(30, 50)), 0)
-    (tile,) = material.tiles(8, 0)
+    (tile,) = material.tiles(8, 0, 10_000)
     assert tile.shape == (1, 1, 32, 56)
     np.testing.assert_array_equal(tile[0, :, :30, :50], material.blocks[0].data)
     parts = list(material.tiles(1, 0, pixels=300))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from ..config import NetworkConfig, TrainingConfig
 from ..images.normalise import Normaliser
 from ..images.sample import BUDGET, Block, normalised
 from ..nets import Net, build
+from .finish import JUDGED
 from .fit import Fit
 from .material import GATHERED, Material
 from .schedule import check_every
@@ -22,12 +24,16 @@ from .schedule import check_every
 if TYPE_CHECKING:
     from ..images.stack import Stack
 
-_STEPS = 4
-"""Steps that are tried out; the fastest but the first counts."""
-_UNKNOWN = 400 * 2**20
-"""Bytes of a process that has loaded torch, where the system does not say."""
+_STEPS = 5
+"""Steps that are tried out; all but the first count."""
+_SAMPLING = 1e-7
+"""Seconds to read, normalise and look at one value of the sample."""
 _GUESSED = 32
 """Latents assumed where they are chosen from the data."""
+_EXTRA = 100 * 2**20
+"""Bytes that libraries take when first used, and that lie idle between allocations."""
+_UNKNOWN = 400 * 2**20
+"""Bytes of a process that has loaded torch, where the system does not say."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +59,24 @@ def estimate(stack: Stack, training: TrainingConfig | None = None, network: Netw
     network = network.but(ndim=stack.ndim, latents=network.latents or _GUESSED)
     before = _resident()
     fit = _tried(stack.channels, stack.ndim, training.but(steps=_STEPS, validation=0, max_minutes=0), network)
-    device = fit.learner.device
     with _Kept() as kept:
         times = [step.seconds for step in fit]
-    step = float(min(np.diff(times)))
-    seen = math.prod(fit.learner.net.batch_shape(training.batch, training.patch))
-    gathered = min(GATHERED, stack.voxels)
-    passes = 0 if network.kind == "dense" else 1 if stack.voxels <= GATHERED and stack.voxels == _largest(stack) else 2
+    values = min(stack.voxels * stack.channels, BUDGET)
     checks = training.steps / check_every(training) if training.validation else 0
-    forward = step / 3
-    seconds = step * training.steps + forward * (checks + passes * gathered / seen)
-    working = kept.bytes // (_STEPS) + 3 * 4 * sum(p.numel() for p in fit.learner.net.parameters())
-    working = max(3 * working // 2, _passing(fit.learner.net, gathered) if passes else 0)
-    sample = 2 * 4 * min(stack.voxels * stack.channels, BUDGET)
-    on_gpu = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-    return Estimate(seconds, before + sample + (working if device.type == "cpu" else 0), on_gpu, device.type)
+    passes, pixels = _gathering(stack, network)
+    seen = math.prod(fit.learner.net.batch_shape(JUDGED, training.patch)) + passes * pixels
+    step, pixel = float(np.median(np.diff(times))), _seconds_per_pixel(fit)
+    seconds = step * (training.steps + checks / 3) + pixel * seen + _SAMPLING * values
+    weights = sum(weight.numel() for weight in fit.learner.net.parameters())
+    working = max(kept.bytes // _STEPS * 3 // 2 + 4 * 4 * weights, _passing(fit.learner.net, pixels))
+    device = fit.learner.device
+    if device.type == "cuda":
+        own, on_gpu = 0, torch.cuda.max_memory_allocated(device)
+    else:
+        own, on_gpu = working, 0
+    # Four copies of the sample while it is normalised, two while it is learnt from.
+    sample = 4 * max(4 * values, 2 * values + own // 4)
+    return Estimate(seconds, before + _EXTRA + sample, on_gpu, device.type)
 
 
 class _Kept:
@@ -102,14 +111,30 @@ def _tried(channels: int, ndim: int, training: TrainingConfig, network: NetworkC
     return Fit(material, training, net, threads, precision)
 
 
+def _gathering(stack: Stack, network: NetworkConfig) -> tuple[int, int]:
+    """How often statistics are gathered, and from how many pixels: a single image that is small is taken whole."""
+    if network.kind == "dense":
+        return 0, 0
+    most = GATHERED[stack.ndim]
+    whole = max(math.prod(image.shape[2:]) for image in stack.images) == stack.voxels <= most
+    return (1 if whole else 2), min(stack.voxels, most)
+
+
+@torch.inference_mode()
+def _seconds_per_pixel(fit: Fit) -> float:
+    """Time of a pass through the network, in 32 bits as when it is used."""
+    net = fit.learner.net.eval()
+    x = torch.zeros((1, net.channels, *net.batch_shape(1, fit.training.patch)[1:]), device=fit.learner.device)
+    net(x)
+    start = time.perf_counter()
+    float(net(x).reconstruction.sum())
+    return (time.perf_counter() - start) / x[0, 0].numel()
+
+
 def _passing(net: Net, pixels: int) -> int:
     """Bytes that one pass over `pixels` takes: the levels that are kept, and as much again on the way down and up."""
     kept = sum(c / s**net.ndim for c, s in zip(net.level_channels, net.level_strides, strict=True))
     return int(3 * 4 * kept * pixels)
-
-
-def _largest(stack: Stack) -> int:
-    return max(math.prod(image.shape[2:]) for image in stack.images)
 
 
 def _resident() -> int:

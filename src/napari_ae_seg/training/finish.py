@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..nets import Net
     from .fit import Fit
 
-_JUDGED = 32
+JUDGED = 32
 """Patches that the errors of a finished model are measured on."""
 
 
@@ -25,9 +25,10 @@ def finish(fit: Fit) -> Autoencoder:
     net = copy.deepcopy(fit.learner.net)
     if fit.best and not fit.watch.keeps_last:
         net.load_state_dict(fit.best)
-    about = fit.material.about
+    about, device = fit.material.about, fit.learner.device
+    pixels = GATHERED[fit.material.ndim]
     model = Autoencoder(
-        devices.shrinking(lambda size, device: _gathered(fit, net, size, device), GATHERED, fit.learner.device),
+        devices.shrinking(lambda size, device: _gathered(fit, net, size, device), pixels, device),
         fit.material.normaliser,
         net.config,
         fit.training,
@@ -39,7 +40,7 @@ def finish(fit: Fit) -> Autoencoder:
         info={**provenance(), **{name: about[name] for name in ("trained_on", "shapes", "channels")}},
     )
     model.info |= {"latents": fit.origin["latents"], "runs": [*fit.origin["runs"], _run(fit, model.info["date"])]}
-    errors = model.errors(fit.sampler.validation(_JUDGED))
+    errors = model.errors(fit.sampler.validation(JUDGED))
     model.info["errors"] = {"mean": float(errors.mean()), "deviation": float(errors.std()), "most": float(errors.max())}
     return model
 

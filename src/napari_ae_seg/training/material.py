@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from ..images.stack import Stack
 
-GATHERED = 2**20
-"""Pixels that the statistics of a trained network are gathered from, at most."""
+GATHERED = {2: 2**19, 3: 2**20}
+"""Pixels or voxels that the statistics of a trained network are gathered from, at most."""
 _SIDES = {2: 256, 3: 64}  # of the tiles when that is not all: wide enough for borders not to count
 
 
@@ -56,7 +56,7 @@ class Material:
             digest.update(np.packbits(block.valid).tobytes())
         return digest.hexdigest()
 
-    def tiles(self, align: int, seed: int, pixels: int = GATHERED) -> Iterator[np.ndarray]:
+    def tiles(self, align: int, seed: int, pixels: int) -> Iterator[np.ndarray]:
         """Arrays (1, outputs, *space): all blocks if they have no more than `pixels`, else parts of some of them."""
         views = [_valid_part(block) for block in self.blocks]
         sizes = np.array([view[0].size for view in views])

@@ -42,11 +42,10 @@ class AdamW:
         if self.decay and not self.decoupled:
             gradient += self.decay * torch.cat([weight.reshape(-1) for weight in self.weights])
         self.count += 1
+        if self.decay and self.decoupled:
+            torch._foreach_mul_(self.weights, 1 - rate * self.decay)
         parts = (self._direction(gradient) * rate).split([weight.numel() for weight in self.weights])
-        for weight, part in zip(self.weights, parts, strict=True):
-            if self.decay and self.decoupled:
-                weight.mul_(1 - rate * self.decay)
-            weight.sub_(part.view(weight.shape))
+        torch._foreach_sub_(self.weights, [part.view(w.shape) for w, part in zip(self.weights, parts, strict=True)])
 
     def move(self, device: torch.device) -> None:
         """Takes what it remembers to `device`; the weights are there already."""
