@@ -6,7 +6,7 @@ from torch import nn
 
 from napari_ae_seg.config import NetworkConfig
 from napari_ae_seg.nets import build
-from napari_ae_seg.nets.blocks import Down, SliceConv3d, pool, unpool
+from napari_ae_seg.nets.blocks import Down, SliceConv3d, Unit, pool, unpool
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -25,6 +25,20 @@ def test_a_volume_convolved_as_slices_equals_one_convolved_as_a_volume(channels)
 def test_volumes_of_few_channels_begin_with_slices():
     first = [type(build(NetworkConfig(), channels, 3).encoder[0][0][0]) for channels in (1, 3, 16)]
     assert first == [SliceConv3d, SliceConv3d, nn.Conv3d]
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("inputs", [3, 64])
+def test_an_enlarged_unit_equals_one_on_repeated_pixels(ndim, inputs):
+    unit = Unit(inputs, 4, ndim)
+    one = torch.randn(2, inputs, *[4] * ndim, requires_grad=True)
+    other = one.detach().clone().requires_grad_()
+    repeated = nn.functional.interpolate(other, scale_factor=2, mode="nearest")
+    torch.testing.assert_close(unit.enlarged(one), unit(repeated), rtol=1e-4, atol=1e-5)
+    weight = torch.randn(1, 4, *[8] * ndim)
+    (unit.enlarged(one) * weight).sum().backward()
+    (unit(repeated) * weight).sum().backward()
+    torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -16,10 +16,10 @@ def waves(count=8, side=16):
     return torch.sin(across + 0.5 * torch.arange(side)[:, None])
 
 
-def zeros_after_training(sparsity, beta, steps=40):
+def zeros_after_training(sparsity, beta, steps=20):
     net = build(NetworkConfig(sparsity=sparsity, levels=2, width=2, latents=8), 1, 2)
     x, generator = waves(), torch.Generator().manual_seed(0)
-    config = TrainingConfig(beta=beta)
+    config = TrainingConfig(beta=beta, learning_rate=1e-2)
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate)
     for _ in range(steps):
         loss, _ = objective(net, net(x, generator), x, config)

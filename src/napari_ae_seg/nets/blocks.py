@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 _CONV: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
 _NORM: dict[int, Any] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _AVERAGE: dict[int, Any] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
+_TRANSPOSED: dict[int, Any] = {2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 FEW = 7
 """With up to so many input channels, a 3D convolution is slower than the same as a 2D one; 8 fill a vector register."""
+MANY = 64
+"""From so many input channels on, convolving repeated pixels in one go no longer saves time."""
 
 
 def pointwise(inputs: int, outputs: int, ndim: int) -> nn.Module:
@@ -35,6 +38,15 @@ class Unit(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, ndim: int) -> None:
         layer = SliceConv3d if ndim == 3 and inputs <= FEW else _CONV[ndim]
         super().__init__(layer(inputs, outputs, 3, padding=1, bias=False), _NORM[ndim](outputs), nn.ReLU(inplace=True))
+
+    def enlarged(self, x: Tensor) -> Tensor:
+        """(B, F, *2 space): the unit applied to x (B, C, *space) with every pixel twice along each axis."""
+        conv: Any = self[0]
+        if conv.in_channels >= MANY:
+            y: Tensor = self(F.interpolate(x, scale_factor=2, mode="nearest"))
+        else:
+            y = self[2](self[1](convolve_repeated(x, conv.weight)))
+        return y
 
 
 class SliceConv3d(nn.Conv3d):
@@ -97,9 +109,19 @@ class Down(nn.Module):
         return functools.reduce(torch.maximum, corners), None
 
 
-def upsample(x: Tensor) -> Tensor:
-    """Every pixel twice along each axis."""
-    return F.interpolate(x, scale_factor=2, mode="nearest")
+def convolve_repeated(x: Tensor, weight: Tensor) -> Tensor:
+    """(B, F, *2 space): x (B, C, *space) with every pixel twice along each axis, convolved with weight (F, C, 3...).
+
+    Two of three taps along an axis meet the same pixel, so that one transposed convolution with their sums does it:
+    less than half the arithmetic, and the repeated pixels are never stored.
+    """
+    ndim = x.ndim - 2
+    for axis in range(ndim):
+        beside = [0] * (2 * axis)
+        weight = F.pad(weight, (*beside, 1, 0)) + F.pad(weight, (*beside, 0, 1))  # 3 taps become 4
+    weight = weight.flip(*range(2, 2 + ndim)).transpose(0, 1)  # (C, F, 4, 4...)
+    y: Tensor = _TRANSPOSED[ndim](x, weight, stride=2, padding=1)
+    return y
 
 
 def crop(x: Tensor, space: Sequence[int], start: int = 0) -> Tensor:
@@ -110,5 +132,5 @@ def crop(x: Tensor, space: Sequence[int], start: int = 0) -> Tensor:
 
 
 def _corners(ndim: int) -> list[tuple[Any, ...]]:
-    """The pixels of a window of 2 a side, each as the index that takes it from every window of an image."""
+    """The pixels of a window of 2 a side, each as the index that takes it from every window."""
     return list(itertools.product((slice(0, None, 2), slice(1, None, 2)), repeat=ndim))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from .blocks import Down, Unit, pointwise, unpool, upsample
+from .blocks import Down, Unit, pointwise, unpool
 from .net import Encoded, Net
 
 if TYPE_CHECKING:
@@ -63,8 +63,9 @@ class ConvNet(Net):
     def decode(self, z: Tensor, indices: list[Tensor] | None = None) -> Tensor:
         """Images of latent maps; a network that unpools repeats pixels instead where it is given no `indices`."""
         x = self.decoder[0](z)
+        unit: Any
         for number, unit in enumerate(self.decoder[1:]):
-            x = unit(unpool(x, indices[-1 - number]) if indices else upsample(x))
+            x = unit(unpool(x, indices[-1 - number])) if indices else unit.enlarged(x)
         image: Tensor = self.to_image(x)
         return image
 
