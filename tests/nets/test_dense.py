@@ -39,6 +39,12 @@ def test_an_image_is_the_mean_of_the_windows_that_cover_a_pixel(ndim):
     torch.testing.assert_close(net.decode(z)[0, 0], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_window_smaller_than_the_usual_stride_moves_by_less():
+    net = build(NetworkConfig(kind="dense", window=3, latents=2), 1, 2)
+    assert net.stride == 2
+    assert net.decode(net.encode(torch.randn(1, 1, 8, 8)).z).shape == (1, 1, 8, 8)
+
+
 def test_strides_beyond_the_window_are_refused():
     with pytest.raises(ValueError, match="got stride 9"):
         build(NetworkConfig(**SMALL), 1, 2).at(9)

@@ -42,7 +42,7 @@ class DenseNet(Net):
         self.decoder = nn.ModuleList(pointwise(a, b, ndim) for a, b in itertools.pairwise(sizes))
         self.draw = nn.Linear(sizes[-1], inputs)
         self.level_channels = [*config.hidden, config.latents]
-        self.at(4)
+        self.at(max(stride for stride in (1, 2, 4) if stride <= self.window))
 
     def at(self, stride: int) -> DenseNet:
         """The same network, looking at every `stride`-th pixel."""
@@ -50,7 +50,7 @@ class DenseNet(Net):
             raise ValueError(f"a window of {self.window} pixels can move by 1 to {self.window}, got stride {stride}")
         self.stride = self.align = stride
         self.level_strides = [stride] * len(self.level_channels)
-        self.halo = self.decode_halo = -(-self.window // stride) * stride
+        self.halo = self.decode_halo = -(-max(self._margins()) // stride) * stride
         return self
 
     def batch_shape(self, batch: int, side: int) -> tuple[int, ...]:  # noqa: ARG002

@@ -43,7 +43,8 @@ class _Moments:
         self.sums: Tensor | float = 0.0  # (2, C) of x and x^2
 
     def add(self, x: Tensor) -> None:
-        variance, mean = torch.var_mean(x.double().transpose(0, 1).flatten(1), 1, correction=0)
+        places = [axis for axis in range(x.ndim) if axis != 1]
+        variance, mean = (one.double() for one in torch.var_mean(x.float(), places, correction=0))
         count = x.numel() // x.shape[1]
         self.count += count
         self.sums = self.sums + count * torch.stack([mean, variance + mean**2])
