@@ -209,7 +209,7 @@ def _number(name: str, field: FieldInfo) -> Control:
         spin.setDecimals(6)
         spin.setRange(low, high)
         spin.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-    spin.setSpecialValueText(words.zero(field.description or "") if low == 0 else "")
+    spin.setSpecialValueText(words.zero(name, field.description or "") if low == 0 else "")
     spin.setSuffix(words.SUFFIXES.get(name, ""))
     spin.setKeyboardTracking(False)
     spin.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -111,7 +111,7 @@ def glance(fit: Fit) -> Glance:
     for module in net.modules():
         if isinstance(module, _BatchNorm):
             module.train()  # until training ends their statistics are those of the batch
-    patch = _patch(fit.material.blocks[0].data, net.batch_shape(1, fit.training.patch)[2:])
+    patch = _patch(fit.material.blocks[0].data, net.batch_shape(1, fit.training.patch)[1:])
     with torch.no_grad():
         seen = torch.from_numpy(patch)[None].to(fit.learner.device)
         drawn = net(seen).reconstruction[0].float().cpu().numpy()

@@ -64,7 +64,13 @@ class Live(QObject):
         def task(report: Reporter) -> Result:
             return work.change(result, config, quick, report)
 
-        self._runner.run(UPDATING, task, lambda changed: self._done(changed, quick), stopped=self.dropped.emit)
+        self._runner.run(
+            UPDATING,
+            task,
+            lambda changed: self._done(changed, quick),
+            stopped=self.dropped.emit,
+            failed=self.dropped.emit,
+        )
 
     def _done(self, result: Result, quick: bool) -> None:
         if quick:

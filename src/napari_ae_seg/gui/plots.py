@@ -106,7 +106,7 @@ class Pair(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedHeight(124)
+        self.setFixedHeight(136)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setToolTip("<qt>A patch of the image, and the same patch as the autoencoder gives it back.</qt>")
         self._pictures: list[QImage] = []
@@ -128,12 +128,12 @@ class Pair(QWidget):
         text = self.palette().color(QPalette.ColorRole.WindowText)
         side = min(self.height() - 20, (self.width() - 12) // 2)
         for index, words in enumerate(("image", "reconstruction")):
-            box = QRectF(index * (self.width() + 12) / 2, 0, side, side)
+            box = QRectF(index * (side + 12), 0, side, side)
             painter.fillRect(box, self.palette().color(QPalette.ColorRole.AlternateBase))
             if self._pictures:
                 painter.drawImage(box, self._pictures[index])
             painter.setPen(text)
-            painter.drawText(QRectF(box.left(), side + 2, box.width() + 40, 18), Qt.AlignmentFlag.AlignLeft, words)
+            painter.drawText(QRectF(box.left(), side + 2, side + 12, 18), Qt.AlignmentFlag.AlignLeft, words)
         painter.end()
 
 

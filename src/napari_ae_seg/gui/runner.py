@@ -54,8 +54,9 @@ class Runner(QWidget):
         then: Then,
         sent: Then | None = None,
         stopped: Callable[[], Any] | None = None,
+        failed: Callable[[], Any] | None = None,
     ) -> Job:
-        """Start `work`; `then` gets its result, `sent` what it sends; `stopped` is called if it stopped or failed."""
+        """Start `work`; `then` gets its result, `sent` what it sends; `stopped` and `failed` say how else it ended."""
         if self.job is not None:
             raise RuntimeError(f"{self.job.title} is still running")
         job = self.job = Job(title, work, self)
@@ -64,8 +65,9 @@ class Runner(QWidget):
         job.failed.connect(self.say)
         job.stopped.connect(lambda: self.say(""))
         if stopped is not None:
-            job.failed.connect(lambda _: stopped())
             job.stopped.connect(stopped)
+        if failed is not None:
+            job.failed.connect(lambda _: failed())
         job.returned.connect(lambda result: self._returned(result, then))
         job.ended.connect(lambda: self._ended(job))
         self._show_bar(title)

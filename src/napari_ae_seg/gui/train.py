@@ -15,7 +15,7 @@ from napari_ae_seg.session import current
 from . import course, recipe, words
 from .controls import Combo, tooltip
 from .course import Forecast, Glance, Plan
-from .forms import Form, beside, caption, column, fold, menu, read, rows, scrolling, sentence, values
+from .forms import Form, beside, caption, column, fold, menu, read, row_of, rows, scrolling, sentence, values
 from .jobs import Job
 from .layers import NO_IMAGE, REGIONS, LayerList, LayerPicker, heed, unwrapped
 from .models import NEW, Model, ModelList, ModelPicker, ask_where, free_path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_ae_seg.training import Fit
 
 NETWORK = ("kind", "latents", "sparsity")
-TRAINING = ("steps", "max_minutes", "seed", "device")
+TRAINING = ("steps", "max_minutes", "device")
 """Fields in sight; all others are under Advanced."""
 
 SETTLE_MS = 500
@@ -88,6 +88,7 @@ class TrainWidget(Dock):
         self.fit, self.model, self._saved, self._ending = None, None, None, False
         self.curve.clear()
         self.pair.clear()
+        self.pair.hide()
         self.course.show()
         self._run("Training", lambda report: course.begin(plan, report))
 
@@ -128,11 +129,14 @@ class TrainWidget(Dock):
         self._end_forecast()
 
     def _run(self, title: str, task: Any) -> None:
-        self.runner.run(title, task, then=lambda _: self._finish(), sent=self._sent, stopped=self._stopped)
+        self.runner.run(
+            title, task, then=lambda _: self._finish(), sent=self._sent, stopped=self._stopped, failed=self._failed
+        )
 
     def _sent(self, value: Any) -> None:
         if isinstance(value, Glance):
             self.pair.show_patches(value.before, value.after)
+            self.pair.show()
         elif hasattr(value, "loss"):
             self.curve.total = value.steps
             self.curve.add(value.number, value.loss, value.validation)
@@ -149,6 +153,11 @@ class TrainWidget(Dock):
         else:
             self.fit = None
         self._enable()
+
+    def _failed(self) -> None:
+        self._ending = False
+        if self.fit is not None and not self.fit.number:
+            self.fit = None
 
     def _finish(self) -> None:
         fit = self.fit
@@ -344,7 +353,6 @@ class TrainWidget(Dock):
         shown = (self.images, self.together, self.region)
         for (text, tip), widget in zip(tips.items(), shown, strict=True):
             source.addRow(caption(text, tip), widget)
-        source.addRow(caption("Start from", "A new network, or a model that learns further."), self.start)
         source.addRow(caption("Preset", "A named set of options."), self.preset)
         layout.addWidget(self.source)
         for form in self.forms[:2]:
@@ -357,7 +365,9 @@ class TrainWidget(Dock):
         layout.addWidget(self.course)
         layout.addWidget(beside(self.save_button, self.save_as_button, self.copy_menu, equal=True))
         layout.addWidget(fold("Advanced", *self.forms[2:]))
-        layout.addWidget(fold("Models", self.history))
+        start = row_of({"Start from": self.start})
+        start.setToolTip(tooltip("A new network, or a model that learns further."))
+        layout.addWidget(fold("Models", start, self.history))
         layout.addStretch(1)
         column(self).addWidget(scrolling(body))
 

@@ -106,6 +106,9 @@ SUFFIXES = {
 }
 """The unit behind a number."""
 
+ZEROS = {"max_minutes": "no limit", "patience": "off", "target_loss": "off", "clip": "no limit", "cut": "off"}
+"""What 0 is called where it switches something off."""
+
 SLIDERS = {"n_clusters": 16, "smoothing": 20, "cut": 16}
 """Numbers that have a slider, up to this; larger ones can be typed."""
 
@@ -152,23 +155,14 @@ def choice(name: str, value: Any) -> str:
     return FIELD_CHOICES.get((name, value), CHOICES.get(value, str(value)))
 
 
-def zero(description: str) -> str:
-    """What a number's 0 means, in one word, read from its description; empty if 0 is just zero.
+def zero(name: str, description: str) -> str:
+    """What a field's 0 means, in a word or two, read from its description; empty if 0 is just zero.
 
-    >>> zero("Number of clusters; 0 chooses it from the data."), zero("Stop after this many minutes; 0 never.")
-    ('auto', 'never')
-    >>> zero("Weight of the reconstruction.")
+    >>> zero("n_clusters", "Number of clusters; 0 chooses it from the data.")
+    'auto'
+    >>> zero("alpha", "Weight of the reconstruction.")
     ''
     """
-    for pattern, word in _ZEROS.items():
-        if re.search(pattern, description):
-            return word
-    return ""
-
-
-_ZEROS = {
-    r"\b0 never": "never",
-    r"\b0 allows any": "any",
-    r"\b0 keeps": "off",
-    r"\b0 (is|chooses|decides|leaves)\b": "auto",
-}
+    if name in ZEROS:
+        return ZEROS[name]
+    return "auto" if re.search(r"\b0 (is|chooses|decides|leaves)\b", description) else ""
