@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from . import match
-from .hierarchy import DENSITY_PLACES, WARD_PLACES, density, variational, ward
+from .hierarchy import BAYES_PLACES, DENSITY_PLACES, WARD_PLACES, density, variational, ward
 from .kmeans import kmeans
 from .mixture import Mixture, fit_mixture, from_precisions
 from .prototypes import Prototypes, around, covering
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..config import SegmentationConfig
 
 CHUNK = 1 << 17
+MIXTURES = 3
+"""Starts of a Gaussian mixture, each from its own k-means."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,9 @@ def fit_clusters(
 ) -> Clusters:
     """Clusters of the places `x` (n, F) by `method`, `k` of them, fitted where `x` lies (CPU or GPU).
 
-    Fewer than `k` only if `x` holds fewer distinct places (the note says so) or by HDBSCAN. Places with a NaN are left
-    out; of more than `config.samples`, that many are drawn. `previous` lends its ids and colours to the clusters that
-    match its own.
+    Fewer than `k` only if `x` holds fewer distinct places or HDBSCAN finds fewer groups; the note says so. Places with
+    a NaN are left out; of more than `config.samples`, that many are drawn. `previous` lends its ids and colours to the
+    clusters that match its own.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> x = np.array([[0.0], [0.1], [5.0], [5.1]])
@@ -145,7 +147,12 @@ def fit_clusters(
     points = _sample(x, config)
     most = _distinct(points, k)
     note = "" if most >= k else f"the image holds {most} distinct places, too few for {k} clusters"
-    fitted = METHODS[method](points, min(k, most), config)
+    k = min(k, most)
+    fitted = METHODS[method](points, k, config)
+    if method == "hdbscan" and fitted.model.k < k:
+        note = note or f"HDBSCAN found only {fitted.model.k} of {k} dense groups"
+    elif _seen(fitted.model, points) < k:
+        fitted, note = _kmeans(points, k, config), f"{method} left some of the {k} clusters empty, so k-means made them"
     clusters = Clusters(method, fitted.model, points.cpu().numpy(), (), fitted.quality, note=note)
     clusters = replace(clusters, colours=tuple(range(clusters.k)))
     if previous is not None and previous.sample.shape[1] == points.shape[1]:
@@ -174,41 +181,29 @@ def _kmeans(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
 
 
 def _mixture(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    best: Mixture | None = None
-    for seed in range(config.seed, config.seed + 3):
-        start = kmeans(x, k, seed=seed, restarts=max(1, config.restarts // 3))
-        found = fit_mixture(x, start.labels, k, config.covariance)
-        if _all_seen(found, x) and (best is None or found.likelihood > best.likelihood):
-            best = found
-    if (
-        best is None
-    ):  # a component covers another everywhere: one round from k-means, all of one shape, keeps them apart
-        best = fit_mixture(x, start.labels, k, "tied", iterations=1)
-        best = best if _all_seen(best, x) else _balls(x, k, config)
+    fits = []
+    for seed in range(config.seed, config.seed + MIXTURES):
+        start = kmeans(x, k, seed=seed, restarts=max(1, config.restarts // MIXTURES))
+        fits.append(fit_mixture(x, start.labels, k, config.covariance))
+    best = max(fits, key=lambda fit: (_seen(fit, x), fit.likelihood))
     return Fitted(best, {"likelihood": best.likelihood})
 
 
-def _balls(x: Tensor, k: int, config: SegmentationConfig) -> Mixture:
-    """Equal round Gaussians on the k-means centres: every one of them is the nearest to some place."""
-    found = kmeans(x, k, seed=config.seed, restarts=config.restarts)
-    width = max(found.inertia / x.numel(), 1e-12) ** -0.5
-    return Mixture(torch.full((k,), 1 / k, device=x.device), found.centres, torch.full_like(found.centres, width))
-
-
 def _bayes(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    floor = 0.01 * float(x.var(0, correction=0).mean()) + 1e-12
-    found = from_precisions(*variational(x.cpu().double().numpy(), k, config.covariance, config.seed, floor))
+    part = _part(x, BAYES_PLACES, config.seed)
+    floor = 0.01 * float(part.var(0, correction=0).mean()) + 1e-12
+    found = from_precisions(*variational(part.cpu().double().numpy(), k, config.covariance, config.seed, floor))
     mixture = found.to(x.device)
     return Fitted(mixture, {"likelihood": float(mixture.joint(x).logsumexp(1).mean())})
 
 
 def _ward(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    part = x[:WARD_PLACES]
+    part = _part(x, WARD_PLACES, config.seed)
     return Fitted(covering(part, torch.from_numpy(ward(part.cpu().numpy(), k)).to(x.device), config.seed))
 
 
 def _density(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    part = x[:DENSITY_PLACES]
+    part = _part(x, DENSITY_PLACES, config.seed)
     labels = torch.from_numpy(density(part.cpu().numpy(), k)).to(x.device)
     return Fitted(covering(part, labels, config.seed), {"noise": float((labels < 0).float().mean())})
 
@@ -229,22 +224,28 @@ METHODS: dict[str, Callable[[Tensor, int, SegmentationConfig], Fitted]] = {
 """How places become clusters; regions and joint refinement start from images and networks, and live elsewhere."""
 
 
-def _all_seen(mixture: Mixture, x: Tensor) -> bool:
-    return len(torch.unique(mixture.joint(x).argmax(1))) == mixture.k
+def _seen(model: Prototypes | Mixture, x: Tensor) -> int:
+    """Number of clusters that some place belongs to."""
+    return len(torch.unique(model.memberships(x).argmax(1)))
 
 
 def _sample(x: np.ndarray | Tensor, config: SegmentationConfig) -> Tensor:
-    points = (x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x, np.float32))).float()
+    points = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x, np.float32))
     if points.ndim != 2:
         raise ValueError(f"places to cluster are rows of features, (n, F); got an array of shape {tuple(points.shape)}")
+    points = _part(points, config.samples, config.seed).float()
     whole = points.isfinite().all(1)
     points = points if bool(whole.all()) else points[whole]
     if not len(points):
         raise ValueError("there is nothing to cluster: no place has a finite value in every feature")
-    if len(points) > config.samples:
-        generator = torch.Generator().manual_seed(config.seed)
-        points = points[torch.randperm(len(points), generator=generator)[: config.samples].to(points.device)]
     return points.contiguous()
+
+
+def _part(x: Tensor, most: int, seed: int) -> Tensor:
+    """At most so many rows of `x`, drawn at random: its order may be that of the image."""
+    if len(x) <= most:
+        return x
+    return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:most].to(x.device)]
 
 
 def _distinct(x: Tensor, k: int) -> int:

@@ -10,6 +10,8 @@ WARD_PLACES = 3000
 """Ward's hierarchy compares every pair."""
 DENSITY_PLACES = 6000
 """HDBSCAN is quadratic, too."""
+BAYES_PLACES = 3000
+"""Variational inference takes many rounds."""
 
 
 def ward(x: np.ndarray, k: int) -> np.ndarray:
@@ -80,7 +82,7 @@ def variational(x: np.ndarray, k: int, covariance: str, seed: int, floor: float)
             weight_concentration_prior=prior,
             reg_covar=floor,
             random_state=seed,
-            max_iter=100,
+            max_iter=60,
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

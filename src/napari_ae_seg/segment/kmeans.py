@@ -49,7 +49,7 @@ def kmeans(
             best = float(inertias[winner]), centres[winner]
     assert best is not None
     labels, nearest = assign(points, best[1])
-    return Partition(best[1] + shift, labels, float(nearest.double().sum()))
+    return Partition(best[1] + shift, labels, float(nearest.cpu().double().sum()))
 
 
 def assign(x: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,14 +105,14 @@ def _lloyd(x: Tensor, centres: Tensor, spherical: bool, iterations: int) -> tupl
     squares = x.square().sum(1)
     tolerance = 1e-4 * float(x.var(0, correction=0).mean())
     centres = centres.clone()
-    inertias = torch.zeros(starts, device=x.device, dtype=torch.float64)
+    inertias = torch.zeros(starts, device=x.device)
     active = torch.arange(starts, device=x.device)
     for _ in range(iterations):
         now = centres[active]
         scores = torch.einsum("nf,skf->snk", x, now).mul_(-2).add_(now.square().sum(2)[:, None])
         low, labels = scores.min(2)  # (s, n)
         low = (low + squares).clamp_min_(0)
-        inertias[active] = low.double().sum(1)
+        inertias[active] = low.sum(1)
         moved = _means(x, labels, low, k)
         if spherical:
             moved = moved / moved.norm(dim=2, keepdim=True).clamp_min(1e-12)

@@ -109,7 +109,7 @@ def _expect(mixture: Mixture, x: Tensor) -> tuple[Tensor, float]:
     for part in x.split(_rows(mixture.k, x.shape[1])):
         joint = mixture.joint(part)
         evidence = joint.logsumexp(1, keepdim=True)
-        total += float(evidence.double().sum())
+        total += float(evidence.sum())
         responsibilities.append((joint - evidence).exp_())
     return torch.cat(responsibilities), total / len(x)
 

@@ -17,7 +17,7 @@ class Prototypes:
     centres: Tensor
     """(P, F)"""
     owner: Tensor
-    """(P,) the cluster 0 .. K-1 that each centre stands for; every cluster owns at least one."""
+    """(P,) the cluster 0 .. K-1 that each centre stands for; ascending where every cluster owns exactly one."""
     scale: float
     """Mean squared distance of the fitting sample to the nearest centre, frozen: the unit of the scores."""
     spherical: bool = False
@@ -30,22 +30,14 @@ class Prototypes:
 
     def memberships(self, x: Tensor) -> Tensor:
         """Unnormalised log memberships -d^2 / scale, (n, K), of points `x` (n, F)."""
-        points, centres = (unit(x), self.centres) if self.spherical else (x - self.centres[0], self.centres_around)
+        first = self.centres[0]  # relative to it, distances between points far from the origin stay exact
+        points, centres = (unit(x), self.centres) if self.spherical else (x - first, self.centres - first)
         reach = torch.addmm(centres.square().sum(1), points, centres.T, alpha=-2)
         reach = reach.add_(points.square().sum(1, keepdim=True)).clamp_min_(0).mul_(-1 / self.scale)  # (n, P)
         if len(self.centres) == self.k:
-            return reach[:, self.owner.argsort()] if self._shuffled else reach
+            return reach
         best = torch.full((len(x), self.k), -torch.inf, device=x.device, dtype=x.dtype)
         return best.scatter_reduce_(1, self.owner.expand(len(x), -1), reach, "amax")
-
-    @property
-    def centres_around(self) -> Tensor:
-        """Centres relative to the first: distances to points far from the origin stay exact."""
-        return self.centres - self.centres[0]
-
-    @property
-    def _shuffled(self) -> bool:
-        return not torch.equal(self.owner, torch.arange(self.k, device=self.owner.device))
 
     def permuted(self, order: Tensor) -> Prototypes:
         """The clusters in another order: number i is what was number `order[i]`."""
@@ -89,6 +81,6 @@ def covering(x: Tensor, labels: Tensor, seed: int = 0, budget: int = 96) -> Prot
 
 
 def _scale(x: Tensor, centres: Tensor) -> float:
-    nearest = float(assign(x, centres)[1].double().mean())
+    nearest = float(assign(x, centres)[1].cpu().double().mean())
     spread = float(x.var(0, correction=0).mean()) if len(x) else 0.0
     return max(nearest, 1e-6 * spread, 1e-12)

@@ -44,7 +44,8 @@ def stability(fits: Sequence[Clusters]) -> float:
     >>> stability(resampled(clusters, SegmentationConfig()))
     1.0
     """
-    places = torch.from_numpy(fits[0].sample[:PLACES].T)
+    sample = fits[0].sample
+    places = torch.from_numpy(sample[:: -(-len(sample) // PLACES)].T)
     labels = [np.asarray(fit.assign(places)) for fit in fits]
     return float(np.mean([adjusted_rand(a, b) for a, b in combinations(labels, 2)]))
 
