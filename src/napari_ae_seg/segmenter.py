@@ -122,7 +122,7 @@ class Segmenter:
         method = self.method if config.method == self.config.method else method_of(config.method)
         clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
-        sentence = f"{self.sentence.split('. ')[0]}. {why}"
+        sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
         return replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
 
     def apply(
@@ -155,7 +155,7 @@ class Segmenter:
             labels, confidence = self._clusters_of(prepared, quick, report)
             groups = self._grouped(prepared, labels)
         tally = Tally.empty(max(self.tree.leaves, int(groups.max(initial=0))), image.shape[1])
-        for n in range(len(labels)):
+        for n in range(len(groups)):
             groups[n] = finished(groups[n], self.edits, self.config)
             tally.add(groups[n], confidence[n], prepared.raw[n])
         return self._segments(image, image.to_source(groups), image.to_source(confidence), tally)
@@ -324,8 +324,13 @@ class Segmenter:
                     for features, part in zip(prepared.features, labels, strict=True)
                 ]
             )
-        names = np.append(self.tree.cut_colours(self.config.cut) + 1, 0)
-        return np.asarray(names[prepared.cache["leaves"]])
+        leaves = prepared.cache["leaves"]
+        present = np.unique(leaves[leaves >= 0])
+        for groups in range(self.config.cut, self.tree.leaves + 1):  # smoothing may have left a part without a pixel
+            names = self.tree.cut_colours(groups)
+            if len(np.unique(names[present])) >= self.config.cut:
+                break
+        return np.append(names + 1, 0)[leaves]
 
     def _lookup(self) -> np.ndarray:
         """(K + 1,) the segment of each cluster 0..K at the granularity of `config.cut`."""

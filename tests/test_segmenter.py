@@ -1,0 +1,277 @@
+"""The fitted whole: one image or many, in memory or block by block, saved and loaded, changed by a person."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import napari_ae_seg as ae
+from napari_ae_seg import encoding, segmenter
+
+
+def scene(seed=0, shape=(120, 150), noise=0.1):
+    """Dark ground, a grey square and a bright stripe, with noise."""
+    image = np.zeros(shape, np.float32)
+    image[30:80, 20:90] = 1
+    image[:, 120:] = 2
+    return image + np.random.default_rng(seed).normal(0, noise, shape).astype(np.float32)
+
+
+TRUTH = scene(noise=0).astype(int) + 1
+
+
+@pytest.fixture(scope="module")
+def stack():
+    return ae.read(scene())
+
+
+@pytest.fixture(scope="module")
+def model(stack):
+    return ae.train(stack, ae.TrainingConfig(steps=3))
+
+
+@pytest.fixture(scope="module")
+def fitted(model, stack):
+    return ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=3))
+
+
+@pytest.fixture(scope="module")
+def segments(fitted, stack):
+    return fitted.apply(stack)
+
+
+def test_labels_are_numbered_by_brightness(segments):
+    assert (segments.labels == TRUTH).mean() > 0.97
+    assert segments.labels.dtype.kind == "i"
+
+
+def test_the_shipped_encoder_answers_without_a_model(stack):
+    segments = ae.Segmenter.fit(None, stack, ae.SegmentationConfig(n_clusters=3)).apply(stack)
+    assert (segments.labels == TRUTH).mean() > 0.97
+
+
+def test_the_number_of_clusters_is_found_with_its_curve(model):
+    stack = ae.read(scene(noise=0.3))
+    found = ae.Segmenter.fit(model, stack)
+    assert found.clusters.k == 3
+    assert sorted(found.clusters.curve) == list(range(2, 11))
+    assert "3 clusters" in found.apply(stack).sentence
+
+
+@pytest.mark.parametrize("features", ["intensity", "mixed", "texture", "latent", "multiscale", "decoder"])
+def test_block_by_block_equals_the_whole(model, stack, features, monkeypatch):
+    fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=3, features=features, min_size=9))
+    whole = fitted.apply(stack).labels
+    monkeypatch.setattr(encoding, "BLOCK", {2: 48, 3: 32})
+    out = np.zeros(whole.shape, np.int32)
+    fitted.apply(stack, out=out)
+    assert (out == whole).mean() > 0.9995  # a tie between two memberships may fall either way
+
+
+def test_blocks_larger_than_memory_give_the_same(fitted, stack, segments, monkeypatch):
+    monkeypatch.setattr("napari_ae_seg.labelling.SCORES", 0)
+    out = np.zeros(segments.labels.shape, np.int32)
+    streamed = fitted.apply(stack, out=out)
+    assert np.array_equal(out, segments.labels)
+    assert streamed.table == segments.table
+
+
+def test_saved_and_loaded_it_labels_the_same(fitted, stack, segments, tmp_path):
+    changed = fitted.merge(1, 2).rename(1, "cells").recolour(3, (1, 0, 0))
+    changed.save(tmp_path / "a.aeseg")
+    loaded = ae.Segmenter.load(tmp_path / "a.aeseg").apply(stack)
+    assert np.array_equal(loaded.labels, np.where(segments.labels == 2, 1, segments.labels))
+    assert loaded.names == {1: "cells", 3: "cluster 3"}
+    assert loaded.colours[3] == (1.0, 0.0, 0.0)
+
+
+def test_the_autoencoder_of_a_segmenter_file_can_be_used_alone(fitted, tmp_path):
+    fitted.save(tmp_path / "a.aeseg")
+    assert ae.Autoencoder.load(tmp_path / "a.aeseg").channels == 1
+
+
+def test_a_file_without_clusters_is_no_segmenter(model, tmp_path):
+    model.save(tmp_path / "a.aeseg")
+    with pytest.raises(ae.ModelFileError, match="without clusters"):
+        ae.Segmenter.load(tmp_path / "a.aeseg")
+
+
+def test_the_same_label_means_the_same_in_another_image(fitted):
+    other = scene(seed=5)[::-1].copy()
+    assert (fitted.apply(ae.read(other)).labels == TRUTH[::-1]).mean() > 0.97
+
+
+def test_several_images_give_a_list(fitted):
+    found = fitted.apply(ae.read([scene(1), scene(2, (90, 130))]))
+    assert [one.labels.shape for one in found] == [(120, 150), (90, 130)]
+
+
+def test_labels_have_the_shape_of_the_source_without_channels(model):
+    rgb = np.repeat((scene()[..., None] * 80).clip(0, 255).astype(np.uint8), 3, -1)
+    found = ae.Segmenter.fit(None, ae.read(rgb[None], axes="TYXC"), ae.SegmentationConfig(n_clusters=2))
+    assert found.apply(ae.read(rgb[None], axes="TYXC")).labels.shape == (1, 120, 150)
+
+
+def test_no_data_is_label_0(fitted):
+    image = scene()
+    image[10:20, 10:20] = np.nan
+    labels = fitted.apply(ae.read(image)).labels
+    assert (labels[10:20, 10:20] == 0).all()
+    assert (labels == 0).sum() == 100
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((40, 40), np.float32), np.ones((1, 1), np.uint8), np.eye(3, dtype=bool), scene().astype(">u2")],
+    ids=["constant", "one pixel", "bool", "big-endian"],
+)
+def test_odd_images_get_labels(image):
+    stack = ae.read(image)
+    labels = ae.Segmenter.fit(None, stack, ae.SegmentationConfig(n_clusters=3)).apply(stack).labels
+    assert labels.shape == image.shape
+    assert labels.min() >= 1
+
+
+def test_an_image_of_nothing_is_one_clear_sentence():
+    with pytest.raises(ValueError, match="no finite value"):
+        ae.Segmenter.fit(None, ae.read(np.full((20, 20), np.nan, np.float32)))
+
+
+def test_a_hundred_channels_are_segmented():
+    image = np.stack([scene(seed) for seed in range(100)])[:, :60, :60]
+    stack = ae.read(image, axes="CYX")
+    assert ae.Segmenter.fit(None, stack, ae.SegmentationConfig(n_clusters=2)).apply(stack).labels.max() == 2
+
+
+@pytest.mark.parametrize("method", ["kmeans", "gmm", "bayes", "ward", "spherical", "regions", "joint"])
+def test_every_method_gives_as_many_labels_as_asked(model, stack, method):
+    config = ae.SegmentationConfig(n_clusters=3, method=method, refine_steps=2)
+    found = ae.Segmenter.fit(model, stack, config).apply(stack)
+    assert np.unique(found.labels).tolist() == [1, 2, 3]
+    assert 0 <= found.confidence.min() <= found.confidence.max() <= 1
+
+
+def test_a_cut_below_the_clusters_merges_and_above_splits(fitted, stack, segments):
+    prepared = fitted.prepare(stack)
+    coarse, fine = (fitted.cut(k).label(prepared).labels for k in (2, 7))
+    assert len(np.unique(coarse)) == 2
+    assert len(np.unique(fine)) == 7
+    for labels, within in ((segments.labels, coarse), (fine, segments.labels)):
+        assert all(len(np.unique(within[labels == label])) == 1 for label in np.unique(labels))
+
+
+def test_a_cut_of_one_method_does_not_reach_another(fitted, stack):
+    prepared = fitted.prepare(stack)
+    fitted.cut(7).label(prepared)
+    more = fitted.recluster(n_clusters=4)
+    assert len(np.unique(more.cut(9).label(prepared).labels)) == 9
+
+
+def test_clustered_again_labels_keep_their_numbers_and_colours(fitted, stack, segments):
+    more = fitted.recluster(n_clusters=4).apply(stack)
+    kept = [label for label in (1, 2, 3) if ((more.labels == label) & (segments.labels == label)).sum() > 1000]
+    assert len(kept) >= 2
+    assert all(more.colours[label] == segments.colours[label] for label in kept)
+
+
+def test_features_need_a_new_fit(fitted):
+    with pytest.raises(ValueError, match="fit a new Segmenter"):
+        fitted.recluster(features="texture")
+
+
+def test_background_is_label_0(fitted, stack, segments):
+    assert ((fitted.background(1).apply(stack).labels == 0) == (segments.labels == 1)).all()
+
+
+def test_the_table_counts_every_pixel(segments):
+    assert sum(segments.table["size"]) == segments.labels.size
+    assert sum(segments.table["share"]) == pytest.approx(1, abs=1e-5)
+    assert segments.table["mean channel 0"] == pytest.approx([0, 1, 2], abs=0.1)
+
+
+def test_physical_sizes_come_with_a_unit(model):
+    from napari_ae_seg.images.stack import read
+
+    layer = type("Layer", (), {"data": scene(), "scale": (0.5, 0.5), "units": ("um", "um"), "name": "cells"})()
+    layer.rgb = layer.multiscale = False
+    found = ae.Segmenter.fit(model, read(layer), ae.SegmentationConfig(n_clusters=3)).apply(read(layer))
+    column = next(name for name in found.table if name.startswith("size ("))
+    assert found.table[column] == [size / 4 for size in found.table["size"]]
+    assert found.layer["scale"] == (0.5, 0.5)
+
+
+def test_the_table_is_written_as_csv(segments, tmp_path):
+    segments.to_csv(tmp_path / "table.csv")
+    lines = (tmp_path / "table.csv").read_text().splitlines()
+    assert lines[0].startswith("index,name,size,share,confidence")
+    assert len(lines) == 4
+
+
+def test_an_image_unlike_the_others_is_said(fitted):
+    noise = np.random.default_rng(0).choice([0.0, 2.0], (120, 150)).astype(np.float32)
+    with pytest.warns(ae.DriftWarning, match="unlike"):
+        fitted.apply(ae.read(noise))
+
+
+def test_other_pixel_sizes_are_said_and_rescaled(model):
+    fitted = ae.Segmenter.fit(model, ae.read(scene()), ae.SegmentationConfig(n_clusters=3))
+    double = np.repeat(np.repeat(scene(), 2, 0), 2, 1)
+    other = ae.read(double, spacing=(0.5, 0.5))
+    with pytest.warns(ae.AssumptionWarning, match="--rescale"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ae.DriftWarning)
+        fitted.apply(other)
+    rescaled = fitted.apply(other, rescale=True)
+    assert rescaled.labels.shape == double.shape
+    assert (rescaled.labels == np.repeat(np.repeat(TRUTH, 2, 0), 2, 1)).mean() > 0.95
+
+
+def test_a_region_of_interest_limits_what_is_learnt_not_what_is_labelled(model):
+    roi = np.zeros((120, 150), bool)
+    roi[:, :110] = True
+    stack = ae.read(scene(), roi=roi)
+    fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2))
+    labels = fitted.apply(stack).labels
+    assert (labels[TRUTH == 1] == 1).mean() > 0.95
+    assert (labels[TRUTH == 2] == 2).mean() > 0.95
+
+
+def test_progress_is_told_and_stops_the_work(model, stack):
+    seen = []
+
+    def report(progress):
+        seen.append(progress.stage)
+        if progress.stage == "label":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ae.Segmenter.fit(model, stack, report=report).apply(stack, report=report)
+    assert {"encode", "cluster", "label"} <= set(seen)
+
+
+def test_the_image_may_be_normalised_by_itself(model, stack, segments):
+    config = ae.SegmentationConfig(n_clusters=3, normalise="image")
+    fitted = ae.Segmenter.fit(model, stack, config)
+    dimmed = fitted.apply(ae.read(scene() * 0.2 + 5))
+    assert (dimmed.labels == segments.labels).mean() > 0.99
+
+
+def test_what_is_too_large_for_memory_is_labelled_block_by_block(fitted, stack, segments, monkeypatch):
+    monkeypatch.setattr(segmenter, "IN_MEMORY", 100)
+    assert np.array_equal(fitted.apply(stack).labels, segments.labels)
+    with pytest.raises(ValueError, match="n_clusters=9"):
+        fitted.cut(9).apply(stack)
+
+
+def test_a_volume_is_segmented_as_one():
+    volume = np.stack([scene(z)[:60, :80] for z in range(12)])
+    stack = ae.read(volume, axes="ZYX")
+    model = ae.train(stack, ae.TrainingConfig(steps=1, batch=1, patch=16), ae.NetworkConfig(width=2, levels=2))
+    labels = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2)).apply(stack).labels
+    assert (labels == np.stack([TRUTH[:60, :80]] * 12)).mean() > 0.95
+
+
+@pytest.mark.gpu
+def test_the_gpu_labels_as_the_cpu_does(model, stack, segments):
+    config = ae.SegmentationConfig(n_clusters=3, device="cuda")
+    found = ae.Segmenter.fit(model, stack, config).apply(stack).labels
+    assert (found == segments.labels).mean() > 0.999
