@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import napari_ae_seg as ae
-from napari_ae_seg import Fit, NetworkConfig, TrainingConfig, estimate, train
+from napari_ae_seg import AssumptionWarning, Fit, NetworkConfig, TrainingConfig, estimate, train
 from napari_ae_seg.training.augment import augment
 from napari_ae_seg.training.material import Material
 from napari_ae_seg.training.schedule import Watch, rate
@@ -58,6 +58,22 @@ def test_every_kind_of_network_trains_in_every_number_of_axes(kind, shape, axes)
     assert all(np.isfinite(step.loss) for step in fit)
     assert fit.model.ndim == (3 if "Z" in axes else 2)
     assert fit.model.channels == (2 if "C" in axes else 1)
+
+
+@pytest.mark.parametrize("patch", [4, 8])
+def test_a_volume_gives_the_same_weights_whatever_lay_in_memory_before(patch):
+    stack = ae.read(noise(12, 20, 20), axes="ZYX")
+    results = []
+    for _ in range(3):
+        _ = [torch.full((2**size,), torch.nan, dtype=torch.bfloat16) for size in range(6, 20)]
+        results.append([step.loss for step in Fit.on(stack, SMALL.but(patch=patch), NETWORK.but(levels=3))])
+    assert results[0] == results[1] == results[2]
+
+
+def test_sixteen_bits_are_refused_where_torch_gets_them_wrong():
+    with pytest.warns(AssumptionWarning, match="training in 32 bits"):
+        fit = Fit.on(ae.read(noise(9, 9, 9), axes="ZYX"), SMALL.but(precision="mixed", device="cpu"), NETWORK)
+    assert fit.learner.precision == "fp32"
 
 
 @pytest.mark.parametrize("network", [{"levels": 4}, {"kind": "dense", "window": 8, "sparsity": "l1"}])

@@ -74,6 +74,7 @@ def read(path: str | os.PathLike[str]) -> Saved:
 
 def restore(fit: Fit, saved: Saved) -> None:
     """Brings `fit`, new and on the same images, to where the checkpoint was written."""
+    fit.learner.precision = saved.meta["precision"]
     fit.learner.net.load_state_dict(saved.tensors("net"))
     fit.best = saved.tensors("best")
     fit.sampler.restore(saved.meta["sampler"])

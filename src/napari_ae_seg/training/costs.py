@@ -107,8 +107,7 @@ def _tried(channels: int, ndim: int, training: TrainingConfig, network: NetworkC
     block = Block(0, 0, (0,) * ndim, data, np.ones(data.shape[1:], bool))
     normaliser = Normaliser.fit([block])
     material = Material(normalised([block], normaliser), normaliser, ndim, {})
-    precision = devices.precision(training.precision, devices.resolve(training.device).device)
-    return Fit(material, training, net, threads, precision)
+    return Fit(material, training, net, threads)
 
 
 def _gathering(stack: Stack, network: NetworkConfig) -> tuple[int, int]:

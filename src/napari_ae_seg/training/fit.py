@@ -60,9 +60,9 @@ class Fit:
     `fit.model` is at any time the autoencoder learnt so far, ready for use.
     """
 
-    def __init__(self, material: Material, training: TrainingConfig, net: Net, threads: int, precision: str) -> None:
+    def __init__(self, material: Material, training: TrainingConfig, net: Net, threads: int) -> None:
         self.training, self.material, self.threads = training, material, threads
-        self.learner = Learner(net, material.normaliser, training, devices.resolve(training.device).device, precision)
+        self.learner = Learner(net, material.normaliser, training, devices.resolve(training.device).device)
         self.sampler = PatchSampler(
             material.blocks,
             net.batch_shape(1, training.patch)[1:],
@@ -94,20 +94,19 @@ class Fit:
         if model is not None and network not in (None, model.network):
             raise ValueError("a model that is trained further keeps its network: give network or model, not both")
         threads = devices.use_threads(training.threads)
-        precision = devices.precision(training.precision, devices.resolve(training.device).device)
         report(Progress("sample", 0, 1))
         network = model.network if model is not None else network or NetworkConfig()
         stack = stack.with_ndim(network.ndim) if network.ndim else stack
         material = Material.of(stack, training.seed, _kept(model, stack, training))
         report(Progress("sample", 1, 1))
         if model is not None:
-            fit = cls(material, training, copy.deepcopy(model.net), threads, precision)
+            fit = cls(material, training, copy.deepcopy(model.net), threads)
             fit.origin |= {"history": model.history, "runs": model.info.get("runs", [])}
             fit.origin["latents"] = model.info.get("latents", "")
             return fit
         network, sentence = _settled(network, training, material)
         net = build(network, material.normaliser.outputs, material.ndim, training.seed)
-        fit = cls(material, training, net, threads, precision)
+        fit = cls(material, training, net, threads)
         fit.origin["latents"] = sentence
         return fit
 
@@ -144,7 +143,7 @@ class Fit:
             raise ValueError(f"{path} was trained on other images: {', '.join(saved.meta['trained_on'])}")
         net = build(saved.network, material.normaliser.outputs, material.ndim)
         threads = devices.use_threads(saved.meta["threads"])
-        fit = cls(material, saved.training, net, threads, saved.meta["precision"])
+        fit = cls(material, saved.training, net, threads)
         checkpoint.restore(fit, saved)
         return fit
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import devices
+from ..errors import AssumptionWarning
 from ..nets.corrupt import corrupt
 from ..nets.losses import contrast, objective
 from .augment import augment
@@ -19,20 +22,35 @@ from .optimizers import OPTIMIZERS
 from .schedule import rate
 
 if TYPE_CHECKING:
-    from ..config import TrainingConfig
+    from ..config import NetworkConfig, TrainingConfig
     from ..images.normalise import Normaliser
     from ..nets import Net, Output
 
 CPU = torch.device("cpu")
 
 
+def precision(training: TrainingConfig, network: NetworkConfig, ndim: int, device: torch.device) -> str:
+    """'fp32' or 'mixed': how `training` computes on `device`.
+
+    On a CPU, the gradients of torch's 3D convolutions in 16 bits may hold memory that was never written (torch 2.13,
+    latent maps of side 2), and dense layers gain nothing.
+    """
+    if device.type == "cpu" and ndim == 3:
+        if training.precision == "mixed":
+            notice = "in 16 bits torch computes 3D convolutions wrongly on a CPU: training in 32 bits"
+            warnings.warn(notice, AssumptionWarning, stacklevel=3)
+        return "fp32"
+    if device.type == "cpu" and network.kind == "dense" and training.precision == "auto":
+        return "fp32"
+    return devices.precision(training.precision, device)
+
+
 class Learner:
     """A network and its optimiser on a device. All that is random in a step follows from the seed and its number."""
 
-    def __init__(
-        self, net: Net, normaliser: Normaliser, training: TrainingConfig, device: torch.device, precision: str
-    ) -> None:
-        self.training, self.normaliser, self.precision, self.device = training, normaliser, precision, device
+    def __init__(self, net: Net, normaliser: Normaliser, training: TrainingConfig, device: torch.device) -> None:
+        self.training, self.normaliser, self.device = training, normaliser, device
+        self.precision = precision(training, net.config, net.ndim, device)
         self.net = net.to(device).to(memory_format=net.memory_format)  # type: ignore[call-overload]
         self.optimizer = OPTIMIZERS[training.optimizer](self.net.parameters(), training.weight_decay)
 
@@ -70,7 +88,7 @@ class Learner:
         """From now on on `device`."""
         self.device = device
         self.net.to(device)
-        self.precision = devices.precision(self.training.precision, device)
+        self.precision = precision(self.training, self.net.config, self.net.ndim, device)
         self.optimizer.move(device)
 
     def _loss(
@@ -82,7 +100,8 @@ class Learner:
         seen = seen.to(self.device).contiguous(memory_format=self.net.memory_format)
         mask = None if mask is None else mask.to(self.device)
         own = random if self.device.type == "cpu" else self._random(number, self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "mixed"):
+        mixed = self.precision == "mixed"
+        with torch.autocast(self.device.type, torch.bfloat16) if mixed else contextlib.nullcontext():
             output = self.net(seen, own)
         output = _exact(output)
         loss, parts = objective(self.net, output, target, self.training, mask)
