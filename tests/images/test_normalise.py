@@ -60,6 +60,12 @@ def test_the_result_has_mean_0_per_channel_and_deviation_1_over_all():
     assert out.std() == pytest.approx(1, abs=1e-3)
 
 
+def test_values_at_both_ends_of_float32_are_kept_apart():
+    data = np.array([[[-3e38, 0, 3e38]]], np.float32)
+    normaliser = Normaliser.fit([block(data)], low=0, high=100)
+    assert normaliser.unit(data)[0, 0].tolist() == [0, 0.5, 1]
+
+
 def test_nan_and_inf_are_left_out_and_become_0():
     data = np.ones((2, 4, 4))
     data[0, 1, 1], data[1, 2, 2], data[0, 0, 0] = np.nan, np.inf, 5

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zarr
 from dask import delayed
+from PIL import Image as Picture
 
 from napari_ae_seg.errors import ImageReadError
 from napari_ae_seg.images.stack import Stack, read
@@ -36,6 +37,11 @@ def test_read_only_reversed_and_strided_arrays_are_read_as_they_look():
     assert np.array_equal(whole(read(values).image)[0], values)
 
 
+def test_masked_places_are_no_numbers():
+    values = np.ma.masked_equal(np.array([[1, 2], [3, 4]]), 3)
+    assert np.isnan(whole(read(values).image)).tolist() == [[[False, False], [True, False]]]
+
+
 def test_numbers_beyond_float32_become_infinite_in_silence():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -48,6 +54,11 @@ def test_numbers_beyond_float32_become_infinite_in_silence():
 def test_what_is_no_real_number_is_refused(wrong):
     with pytest.raises(ImageReadError, match="real numbers, got an array of dtype"):
         read(wrong)
+
+
+def test_a_dask_array_that_does_not_know_its_shape_is_refused():
+    with pytest.raises(ImageReadError, match="compute_chunk_sizes"):
+        read(da.arange(9)[da.arange(9) > 4][:, None] * da.ones((1, 5)))
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (0,), (3, 0, 4)])
@@ -154,6 +165,14 @@ def test_a_region_of_interest_follows_the_image():
     assert flat.image.mask(flat.roi[0], 8, (slice(0, 1), slice(0, 2))).tolist() == [[False, True]]
     plane = read(volume, roi=roi[8])
     assert plane.image.mask(plane.roi[0], 0, (slice(0, 1), slice(0, 1), slice(0, 2))).tolist() == [[[False, True]]]
+
+
+def test_a_region_of_interest_may_be_a_file(tmp_path):
+    Picture.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / "roi.png")
+    stack = read(np.zeros((9, 4, 4)), roi=tmp_path / "roi.png")
+    assert stack.image.mask(stack.roi[0], 0, (slice(2, 3), slice(0, 2), slice(0, 2))).tolist() == [
+        [[True, False], [False, True]]
+    ]
 
 
 def test_a_region_of_interest_of_another_shape_is_refused():

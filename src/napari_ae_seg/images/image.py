@@ -119,7 +119,7 @@ class Image:
         for layout, first, source in self._parts:
             wanted = [(to, c - first) for to, c in enumerate(self.picked) if 0 <= c - first < layout.shape[1]]
             if wanted:
-                part = layout.arrange(np.asarray(source.array[layout.index(n, region)]))
+                part = layout.arrange(_values(source.array[layout.index(n, region)]))
                 with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is masked later
                     for to, channel in wanted:
                         out[to] = part[channel]
@@ -193,6 +193,12 @@ class Image:
         layouts = [Layout(source.axes, source.shape, self.ndim) for source in self.sources]
         firsts = np.cumsum([0, *(layout.shape[1] for layout in layouts)])
         return [(layout, int(first), s) for layout, first, s in zip(layouts, firsts[:-1], self.sources, strict=True)]
+
+
+def _values(part: Any) -> np.ndarray:
+    if isinstance(part, np.ma.MaskedArray):  # what is masked is no number
+        return np.asarray(np.ma.filled(part.astype(np.float32), np.nan))
+    return np.asarray(part)
 
 
 def _full(region: Region, space: Sequence[int]) -> list[slice]:

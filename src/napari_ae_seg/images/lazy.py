@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 import threading
+import tokenize
 import weakref
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -13,10 +16,21 @@ import numpy as np
 
 from ..errors import ImageReadError
 
-UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, LookupError, struct.error)
-"""What decoders raise at damaged files."""
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError, AttributeError),
+    *(TypeError, SyntaxError, struct.error, tokenize.TokenError, zlib.error),
+)
+"""What the libraries that decode files raise at damaged ones: they trip over numbers that cannot be."""
+
+KEPT = 128 * 2**20
+"""Bytes of decoded pages that a file keeps."""
 
 Decode = Callable[[], np.ndarray]
+
+
+def why(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class Kept:
@@ -63,10 +77,10 @@ class Paged:
         self.shape, self.dtype = (*outer, *page), np.dtype(dtype)
         self.chunks = (*(1 for _ in outer), *page)
         self._outer, self._page, self._decode = outer, page, decode
-        self._kept = Kept(128 * 2**20)
+        self._kept = Kept(KEPT)
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        index = index if isinstance(index, tuple) else (index,)
+        index = () if index is Ellipsis else index
         index = (*index, *(slice(None),) * (len(self.shape) - len(index)))
         outer, inner = index[: len(self._outer)], index[len(self._outer) :]
         if not self._outer:
@@ -77,6 +91,21 @@ class Paged:
 
     def _read(self, number: int) -> np.ndarray:
         return self._kept.get(number, lambda: np.asarray(self._decode(number)).reshape(self._page))
+
+
+class Mapped:
+    """A file mapped into memory; of a large one what was looked at is handed back at once."""
+
+    def __init__(self, array: np.memmap) -> None:
+        self.shape, self.dtype, self._array = array.shape, array.dtype, array
+        self._map: Any = getattr(array, "_mmap", None)
+        self._large = array.nbytes > KEPT and hasattr(self._map, "madvise")  # Windows has none
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        part = np.array(self._array[index])
+        if self._large:
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return part
 
 
 class Guarded:
@@ -90,7 +119,7 @@ class Guarded:
         try:
             return np.asarray(self._array[index])
         except UNREADABLE as error:
-            raise ImageReadError(f"{self._name}: damaged, some pixels cannot be read ({error})") from None
+            raise ImageReadError(f"{self._name}: damaged, some pixels cannot be read ({why(error)})") from None
 
 
 class Expanded:
@@ -101,7 +130,8 @@ class Expanded:
         self.shape = self._with_ones(array.shape)
         self.chunks = self._with_ones(array.chunks) if getattr(array, "chunks", None) else None
 
-    def __getitem__(self, index: tuple[int | slice, ...]) -> np.ndarray:
+    def __getitem__(self, index: Any) -> np.ndarray:
+        index = (slice(None),) * len(self.shape) if index is Ellipsis else index
         part = np.asarray(self._array[tuple(at for place, at in enumerate(index) if place not in self._places)])
         kept = [place for place, at in enumerate(index) if isinstance(at, slice)]
         return np.expand_dims(part, [to for to, place in enumerate(kept) if place in self._places])

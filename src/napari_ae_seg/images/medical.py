@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ImageReadError, MissingExtraError
 from .axes import parse_axes
-from .lazy import UNREADABLE, Decoded, Guarded, Paged
+from .lazy import UNREADABLE, Decoded, Guarded, Paged, why
 from .source import Source
 
 
@@ -30,9 +30,9 @@ def from_nifti(path: Path, axes: str | None) -> Source:
     name = path.name.removesuffix(".gz").removesuffix(".nii")
     try:
         image = nibabel.load(path)
-    except (*UNREADABLE, nibabel.filebasedimages.ImageFileError) as error:
-        raise ImageReadError(f"{path.name}: not a readable NIfTI file ({error})") from None
-    proxy, header = image.dataobj, image.header
+        proxy, zooms, unit = image.dataobj, image.header.get_zooms(), image.header.get_xyzt_units()[0]
+    except (*UNREADABLE, nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
+        raise ImageReadError(f"{path.name}: not a readable NIfTI file ({why(error)})") from None
     scaled = proxy.slope not in (1, None) or proxy.inter not in (0, None)
     dtype = np.dtype("f4") if scaled and proxy.dtype.kind in "iuf" else proxy.dtype
     if path.name.endswith(".gz"):  # no random access into it
@@ -40,8 +40,8 @@ def from_nifti(path: Path, axes: str | None) -> Source:
     else:
         proxy = _Typed(proxy, dtype)
     named = parse_axes(axes, proxy.shape) if axes is not None else _nifti_axes(name, proxy.shape)
-    sizes = dict(zip(named, map(float, header.get_zooms()), strict=False))
-    unit = {"mm": "millimeter", "micron": "micrometer", "meter": "meter"}.get(header.get_xyzt_units()[0], "")
+    sizes = dict(zip(named, map(float, zooms), strict=False))
+    unit = {"mm": "millimeter", "micron": "micrometer", "meter": "meter"}.get(unit, "")
     return Source(
         Guarded(proxy, path.name),
         named,
@@ -62,7 +62,7 @@ def from_dicom(paths: Sequence[Path], axes: str | None) -> Source:
             header = pydicom.dcmread(path, stop_before_pixels=True)
             headers[str(header.get("SeriesInstanceUID", ""))].append((path, header))
         except (*UNREADABLE, pydicom.errors.InvalidDicomError) as error:
-            raise ImageReadError(f"{path.name}: not a readable DICOM file ({error})") from None
+            raise ImageReadError(f"{path.name}: not a readable DICOM file ({why(error)})") from None
     name = paths[0].parent.name if len(paths) > 1 else paths[0].stem
     longest = max(headers, key=lambda uid: len(headers[uid]))
     series = sorted(headers[longest], key=lambda item: _position(item[1]))

@@ -11,6 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from .sample import Block
 
+_WIDE = 1e38  # differences of values that span more do not fit float32
 _FLAT = 1e-30  # a channel that spans less is constant: its inverse would not fit float32
 
 
@@ -114,7 +115,7 @@ class Normaliser:
 
 def _span(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
     """The range of `values` between two percentiles, or their whole range where the percentiles coincide."""
-    bottom, top = (float(edge) for edge in np.percentile(values, (low, high)))
+    bottom, top = (float(edge) for edge in np.percentile(values, (low, high), method="nearest"))
     if top - bottom <= _FLAT:
         bottom, top = float(values.min()), float(values.max())
     return bottom, top
@@ -123,10 +124,11 @@ def _span(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
 def _unit(values: np.ndarray, low: Any, high: Any) -> np.ndarray:
     """`values` (float32) from [low, high] to [0, 1], clipped; a range of no width gives 0. NaN stays NaN."""
     span = np.asarray(high) - np.asarray(low)
+    kind = np.float64 if np.max(span) > _WIDE else np.float32
     with np.errstate(over="ignore", invalid="ignore"):  # beyond float32 is beyond `high`, clipped; inf is masked later
-        out = np.subtract(values, np.asarray(low, np.float32), dtype=np.float32)
-        out /= np.where(span > _FLAT, span, np.inf).astype(np.float32)
-    return np.asarray(np.clip(out, 0, 1, out=out))
+        out = np.subtract(values, np.asarray(low, kind), dtype=kind)
+        out /= np.where(span > _FLAT, span, np.inf).astype(kind)
+    return np.asarray(np.clip(out, 0, 1, out=out), np.float32)
 
 
 def _mix(fitted: Normaliser, blocks: Sequence[Block], outputs: int) -> np.ndarray:

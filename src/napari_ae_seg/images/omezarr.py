@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import ImageReadError
 from .axes import axes_from_names, parse_axes
+from .lazy import UNREADABLE, Guarded, why
 from .source import Source
 
 
@@ -16,8 +17,8 @@ def from_zarr(path: Path, axes: str | None) -> Source:
 
     try:
         opened = zarr.open(str(path), mode="r")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ImageReadError(f"{path.name}: not a readable zarr folder ({error})") from None
+    except UNREADABLE as error:
+        raise ImageReadError(f"{path.name}: not a readable zarr folder ({why(error)})") from None
     name = path.name.removesuffix(".zarr").removesuffix(".ome")
     if isinstance(opened, zarr.Group):
         return from_group(opened, axes, name, str(path))
@@ -46,7 +47,7 @@ def _from_multiscale(group: Any, about: dict[str, Any], axes: str | None, name: 
         level = scales["datasets"][0]
         array = group[level["path"]]
     except (KeyError, IndexError, TypeError) as error:
-        raise ImageReadError(f"{name}: its OME-Zarr metadata name no array that is there ({error})") from None
+        raise ImageReadError(f"{name}: its OME-Zarr metadata name no array that is there ({why(error)})") from None
     listed = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales.get("axes", [])]
     given = axes_from_names([axis["name"] for axis in listed]) or "TCZYX"[-array.ndim :]
     named = parse_axes(axes or given, array.shape)
@@ -68,7 +69,7 @@ def _from_multiscale(group: Any, about: dict[str, Any], axes: str | None, name: 
     if units:
         transform["units"] = tuple(units.get(named[place], "pixel") for place in label_axes)
     return Source(
-        array,
+        array if path is None else Guarded(array, name),
         named,
         name,
         path,
@@ -83,4 +84,5 @@ def _from_array(array: Any, axes: str | None, name: str, path: str | None) -> So
     from .readers import from_array
 
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS") or ()
+    array = array if path is None else Guarded(array, name)
     return from_array(array, axes or axes_from_names([str(n) for n in names]) or None, name, path)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ImageReadError
 from .axes import parse_axes
-from .lazy import Decoded
+from .lazy import UNREADABLE, Decoded, why
 from .source import Source
 
 _MODES = {"L": ("u1", 0), "I;16": ("u2", 0), "I;16B": ("u2", 0), "I": ("i4", 0), "F": ("f4", 0), "1": ("?", 0)}
@@ -41,8 +41,8 @@ def _opened(path: Path) -> Any:
             return PIL.Image.open(path)
     except PIL.Image.DecompressionBombError:
         raise ImageReadError(f"{path.name}: too large for this format; save it as a tiled TIFF or OME-Zarr") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ImageReadError(f"{path.name}: not a readable picture ({error})") from None
+    except UNREADABLE as error:
+        raise ImageReadError(f"{path.name}: not a readable picture ({why(error)})") from None
 
 
 def _plain(picture: Any) -> str:
@@ -62,8 +62,8 @@ def _check_whole(path: Path) -> None:
     if end is None:
         return
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 65536))
-        if end not in file.read():
+        file.seek(max(0, path.stat().st_size - 1024))
+        if end not in file.read() and end not in path.read_bytes():  # some cameras write more behind the picture
             raise ImageReadError(f"{path.name}: the file is cut off, the end of the picture is missing")
 
 
@@ -75,5 +75,5 @@ def _decode(path: Path, mode: str, deep: bool) -> np.ndarray:
             return np.asarray(imagecodecs.png_decode(path.read_bytes()))
         with _opened(path) as picture:
             return np.asarray(picture if picture.mode == mode else picture.convert(mode))
-    except (OSError, ValueError, SyntaxError, RuntimeError) as error:
-        raise ImageReadError(f"{path.name}: damaged, its pixels cannot be read ({error})") from None
+    except UNREADABLE as error:
+        raise ImageReadError(f"{path.name}: damaged, its pixels cannot be read ({why(error)})") from None

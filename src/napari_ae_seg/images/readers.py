@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..errors import ImageReadError
 from .axes import axes_from_names, guess_axes, parse_axes
+from .lazy import UNREADABLE, Mapped, why
 from .source import Source
 
 Axes = str | None
@@ -33,7 +33,7 @@ def from_array(array: Any, axes: Axes, name: str, path: str | None = None, rgb: 
     """The source of an array whose axes are named by the person or else guessed."""
     if axes is not None:
         return Source(array, parse_axes(axes, array.shape), name, path)
-    if not np.prod(array.shape) or np.dtype(array.dtype).kind not in "biuf":
+    if not np.prod(array.shape) > 0 or np.dtype(array.dtype).kind not in "biuf":
         return Source(array, "", name, path)  # says what is wrong with it, before axes are asked for
     guessed = guess_axes(array.shape, np.dtype(array.dtype), rgb)
     alpha = guessed.endswith("C") and array.shape[-1] == 4
@@ -130,9 +130,10 @@ def _dicom(path: Path, axes: Axes) -> Source:
 def _npy(path: Path, axes: Axes) -> Source:
     try:
         array = np.load(path, mmap_mode="r")
-    except (ValueError, OSError, EOFError) as error:
-        raise ImageReadError(f"{path.name}: not a readable .npy file ({error})") from None
-    return replace(from_array(array, axes, path.stem), path=str(path))
+    except UNREADABLE as error:
+        raise ImageReadError(f"{path.name}: not a readable .npy file ({why(error)})") from None
+    mapped = Mapped(array) if isinstance(array, np.memmap) else array
+    return from_array(mapped, axes, path.stem, str(path))
 
 
 READERS: dict[str, Callable[[Path, Axes], Source]] = {

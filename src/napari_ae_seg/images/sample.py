@@ -115,21 +115,25 @@ def _chunks(image: Image) -> Sequence[int]:
 
 
 def _block_shape(image: Image, share: int) -> list[int]:
-    """Whole chunks while eight of them fit `share`, several where that gives more to see, otherwise parts of one."""
-    channels, space = image.shape[1], image.shape[2:]
+    """About a 64th of `share`, towards whole chunks as long as eight blocks fit it."""
+    channels, space, chunks = image.shape[1], image.shape[2:], _chunks(image)
     most = max(1, share // (channels * 8))
-    voxels = min(max(share // (channels * _BLOCKS), _SIDES[image.ndim] ** image.ndim), most)
-    chunks = [min(chunk, size) for chunk, size in zip(_chunks(image), space, strict=True)]
-    if voxels < math.prod(chunks) <= most:
-        return chunks
-    shape: list[int] = []
-    for axis, size in enumerate(space):
-        left = image.ndim - axis
-        side = max(1, int((voxels / math.prod(shape)) ** (1 / left) + 1e-9))
-        if side >= chunks[axis]:
-            side = side // chunks[axis] * chunks[axis]
-        shape.append(min(side, size))
-    return shape
+    wanted = min(max(share // (channels * _BLOCKS), _SIDES[image.ndim] ** image.ndim), most)
+    start = int(most ** (1 / image.ndim) + 1e-9)
+    sides = [min(size, _SIDES[image.ndim], start) for size in space]
+    while True:
+        lacking = [min(chunk, size) / side for chunk, size, side in zip(chunks, space, sides, strict=True)]
+        if max(lacking) > 1:
+            axis, limit = int(np.argmax(lacking)), most
+            side = min(sides[axis] * 2, chunks[axis], space[axis])
+        else:
+            axis = min(range(image.ndim), key=lambda k: (sides[k] == space[k], sides[k]))
+            side, limit = min(sides[axis] * 2, space[axis]), wanted
+        if side == sides[axis] or math.prod(sides) // sides[axis] * side > limit:
+            break
+        sides[axis] = side
+    triples = zip(sides, chunks, space, strict=True)
+    return [side // chunk * chunk if chunk < side < size else side for side, chunk, size in triples]
 
 
 def _edges(length: int, side: int, chunk: int) -> list[tuple[int, int]]:

@@ -38,7 +38,11 @@ class Source:
         if dtype.kind not in "biuf":
             hint = "; take np.abs of it, or its real and imaginary parts as channels" if dtype.kind == "c" else ""
             raise ImageReadError(f"{self.name}: an image holds real numbers, got an array of dtype {dtype}{hint}")
-        if not math.prod(shape):
+        if any(math.isnan(size) for size in shape):
+            raise ImageReadError(
+                f"{self.name}: the dask array does not know its shape; call compute_chunk_sizes() on it"
+            )
+        if any(size < 1 for size in shape):
             raise ImageReadError(f"{self.name}: the image is empty, its shape is {shape}")
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, overload
+from typing import Any, Literal, SupportsFloat, overload
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def _with_spacing(source: Source, spacing: Sequence[float] | float | None) -> So
     if spacing is None:
         return source
     space = [axis for axis in SPACE if axis in source.axes]
-    sizes = [float(spacing)] * len(space) if isinstance(spacing, (int, float)) else [float(size) for size in spacing]
+    sizes = [float(spacing)] * len(space) if isinstance(spacing, SupportsFloat) else [float(size) for size in spacing]
     if len(sizes) != len(space) or not all(0 < size < math.inf for size in sizes):
         raise ValueError(f"spacing is one size above 0 for each of {', '.join(space)}, got {spacing}")
     known = source.spacing | dict(zip(space, sizes, strict=True))
@@ -163,10 +163,10 @@ def _fit_roi(roi: Any, image: Image) -> Any:
     if shape != image.label_shape:
         squeezed = tuple(size for size in image.label_shape if size > 1)
         if shape == image.label_shape[-len(shape) :]:
-            return np.broadcast_to(np.asarray(roi), image.label_shape)
+            return np.broadcast_to(np.asarray(roi[...]), image.label_shape)
         if tuple(size for size in shape if size > 1) != squeezed:
             raise ValueError(
                 f"the region of interest has shape {shape}, the image without channels {image.label_shape}"
             )
-        return np.asarray(roi).reshape(image.label_shape)
+        return np.asarray(roi[...]).reshape(image.label_shape)
     return roi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import weakref
 from collections.abc import Iterator
@@ -14,12 +15,14 @@ import numpy as np
 
 from ..errors import ImageReadError
 from .axes import complete_axes, guess_axes, parse_axes
-from .lazy import UNREADABLE, Expanded, Guarded, Paged
+from .lazy import KEPT, UNREADABLE, Expanded, Guarded, Mapped, Paged, why
 from .source import Source
 from .tiffmeta import Calibration, calibration
 
 PAGE = 64 * 2**20
-"""Pages of up to this many bytes are decoded whole; larger ones tile by tile or strip by strip."""
+"""Pages of up to this many bytes may be decoded whole; larger ones are tile by tile or strip by strip."""
+PIECE = 64 * 2**10
+"""Tiles and strips of fewer bytes are not worth decoding one by one while pages are small enough."""
 
 
 def from_tiff(path: Path, axes: str | None) -> Source:
@@ -28,7 +31,7 @@ def from_tiff(path: Path, axes: str | None) -> Source:
     array, named, assumed = _named(path.stem, array, series, axes)
     try:
         about = calibration(file, series, named)
-    except (*UNREADABLE, SyntaxError):  # of its XML
+    except UNREADABLE:
         about, assumed = Calibration(), f"{path.stem}: its spacing and units cannot be read"
     samples = dict(zip(named, array.shape, strict=True)).get("S", 1)
     alpha = samples in (2, 4) and bool(series.keyframe.extrasamples)
@@ -61,7 +64,7 @@ def _opened(path: Path) -> tuple[Any, Any, Any]:
             file.close()
         if isinstance(error, ImageReadError):
             raise
-        raise ImageReadError(f"{path.name}: not a readable TIFF file ({error})") from None
+        raise ImageReadError(f"{path.name}: not a readable TIFF file ({why(error)})") from None
     weakref.finalize(array, file.close)
     return file, series, array
 
@@ -69,9 +72,12 @@ def _opened(path: Path) -> tuple[Any, Any, Any]:
 def _lazy(path: Path, file: Any, series: Any) -> Any:
     page = series.keyframe
     if series.dataoffset is not None and page.fillorder != 2 and page.bitspersample == page.dtype.itemsize * 8:
-        return np.memmap(path, series.dtype.newbyteorder(file.byteorder), "r", series.dataoffset, series.shape)
+        dtype = series.dtype.newbyteorder(file.byteorder)
+        return Mapped(np.memmap(path, dtype, "r", series.dataoffset, series.shape))
     outer = series.shape[: len(series.shape) - len(page.shape)]
-    if series.shape[len(outer) :] == page.shape and len(series) == np.prod(outer, dtype=int) and page.nbytes <= PAGE:
+    plain = series.shape[len(outer) :] == page.shape and len(series) == np.prod(outer, dtype=int)
+    piece = math.prod(page.chunks) * page.dtype.itemsize
+    if plain and page.nbytes <= PAGE and (series.nbytes <= KEPT or piece < PIECE):
         lock = threading.RLock()
 
         def decode(number: int) -> Any:
