@@ -6,12 +6,13 @@ from torch import nn
 
 from napari_ae_seg.config import NetworkConfig
 from napari_ae_seg.nets import build
-from napari_ae_seg.nets.blocks import Down, SliceConv3d, Unit, pool, unpool
+from napari_ae_seg.nets.blocks import DirectConv3d, Down, SliceConv3d, Unit, pool, unpool
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_volume_convolved_as_slices_equals_one_convolved_as_a_volume(channels):
-    fast, plain = SliceConv3d(channels, 4, 3, padding=1), nn.Conv3d(channels, 4, 3, padding=1)
+@pytest.mark.parametrize("layer", [SliceConv3d, DirectConv3d])
+def test_a_3d_layer_equals_that_of_torch(channels, layer):
+    fast, plain = layer(channels, 4, 3, padding=1), nn.Conv3d(channels, 4, 3, padding=1)
     plain.load_state_dict(fast.state_dict())
     x = torch.randn(2, channels, 5, 6, 7)
     one, other = x.clone().requires_grad_(), x.clone().requires_grad_()
@@ -24,7 +25,7 @@ def test_a_volume_convolved_as_slices_equals_one_convolved_as_a_volume(channels)
 
 def test_volumes_of_few_channels_begin_with_slices():
     first = [type(build(NetworkConfig(), channels, 3).encoder[0][0][0]) for channels in (1, 3, 16)]
-    assert first == [SliceConv3d, SliceConv3d, nn.Conv3d]
+    assert first == [SliceConv3d, SliceConv3d, DirectConv3d]
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

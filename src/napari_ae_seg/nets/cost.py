@@ -21,8 +21,8 @@ def flops(net: Net, shape: tuple[int, ...], training: bool = False) -> int:
     >>> flops(build(NetworkConfig(), 1, 2), (1, 1, 64, 64)) // 10**6
     45
     """
-    net = copy.deepcopy(net).train(training)  # a pass while training moves the statistics
-    x = torch.zeros(shape, device=next(net.parameters()).device)
+    net = copy.deepcopy(net).to("meta").train(training)  # there, nothing is computed
+    x = torch.zeros(shape, device="meta")
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
         reconstruction = net(x).reconstruction
         if training:
