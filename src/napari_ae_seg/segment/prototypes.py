@@ -17,7 +17,7 @@ class Prototypes:
     centres: Tensor
     """(P, F)"""
     owner: Tensor
-    """(P,) the cluster 0 .. K-1 that each centre stands for; ascending where every cluster owns exactly one."""
+    """(P,) the cluster 0 .. K-1 that each centre stands for, ascending; every cluster owns at least one."""
     scale: float
     """Mean squared distance of the fitting sample to the nearest centre, frozen: the unit of the scores."""
     spherical: bool = False
@@ -36,15 +36,12 @@ class Prototypes:
         reach = reach.add_(points.square().sum(1, keepdim=True)).clamp_min_(0).mul_(-1 / self.scale)  # (n, P)
         if len(self.centres) == self.k:
             return reach
-        best = torch.full((len(x), self.k), -torch.inf, device=x.device, dtype=x.dtype)
-        return best.scatter_reduce_(1, self.owner.expand(len(x), -1), reach, "amax")
+        return torch.stack([own.amax(1) for own in reach.split(self.owner.bincount().tolist(), 1)], 1)
 
     def permuted(self, order: Tensor) -> Prototypes:
         """The clusters in another order: number i is what was number `order[i]`."""
-        owner = order.argsort()[self.owner]
-        if len(self.centres) == self.k:
-            return replace(self, centres=self.centres[order], owner=torch.arange(self.k, device=owner.device))
-        return replace(self, owner=owner)
+        owner, places = order.argsort()[self.owner].sort(stable=True)
+        return replace(self, centres=self.centres[places], owner=owner)
 
     def to(self, device: torch.device) -> Prototypes:
         """The same prototypes on another device."""
