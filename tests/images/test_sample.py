@@ -93,6 +93,19 @@ def test_only_the_region_of_interest_is_valid_and_read():
         assert np.array_equal(block.valid, roi[block.region])
 
 
+def test_a_tiny_region_in_a_huge_image_is_found():
+    array, roi = Counting((50, 2000, 2000)), np.zeros((50, 2000, 2000), bool)
+    roi[33, 1500:1510, 700:710] = True
+    blocks = sample_blocks(read(array, axes="TYX", roi=roi), budget=10**5)
+    assert {block.n for block in blocks} == {33}
+    assert sum(block.valid.sum() for block in blocks) == 100
+
+
+def test_a_small_image_among_large_ones_stays_in_one_piece():
+    blocks = sample_blocks(read([Counting((3000, 3000)), np.ones((500, 500))]), budget=10**6)
+    assert [block.data.shape for block in blocks if block.image == 1] == [(1, 500, 500)]
+
+
 def test_places_without_a_number_are_not_valid():
     values = np.ones((2, 4, 4))
     values[1, 2, 3] = np.nan

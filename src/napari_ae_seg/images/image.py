@@ -167,6 +167,17 @@ class Image:
             )
         return image
 
+    def reach(self, roi: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The numbers n that `roi` (see `mask`) has places in, and along each spatial axis where it has any."""
+        inside = np.asarray(roi[...]) > 0
+        found = {}
+        for place, axis in enumerate(self.label_axes):
+            found[axis] = np.asarray(inside.any(axis=tuple(other for other in range(inside.ndim) if other != place)))
+        layout = self._layout
+        numbers = np.unravel_index(np.arange(layout.shape[0]), [found[axis].size for axis in layout.others] or [1])
+        held = [found[axis][at] for axis, at in zip(layout.others, numbers, strict=False)]
+        return np.flatnonzero(np.all(held, axis=0)) if held else np.arange(1), [found[axis] for axis in layout.space]
+
     def with_channels(self, channels: Sequence[int]) -> Image:
         """The same image with only `channels` of its source."""
         count = len(_channel_names(self.sources))

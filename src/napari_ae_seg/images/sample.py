@@ -17,6 +17,8 @@ BUDGET = 16_000_000
 """Values (voxels times channels) that a sample holds at most."""
 
 _BLOCKS = 64  # of a large image, so that the sample is spread over it
+_SEARCHED = 2**28  # places of a region of interest that are looked through for its extent
+_TRIES = 20_000  # blocks that are looked at in search of a valid place
 _SIDES = {2: 128, 3: 32}  # of the smallest block worth reading
 
 
@@ -79,19 +81,24 @@ def _drawn(stack: Stack, budget: int, rng: np.random.Generator) -> Iterator[Bloc
 
 
 def _drawn_of(stack: Stack, i: int, share: int, rng: np.random.Generator) -> Iterator[Block]:
-    image = stack.images[i]
+    image, roi = stack.images[i], stack.roi[i]
     channels, space = image.shape[1], image.shape[2:]
     if share < channels:
         return
-    edges = [_edges(*axis) for axis in zip(space, _block_shape(image, share), _chunks(image), strict=True)]
-    grid = (image.shape[0], *map(len, edges))
+    shape = list(space) if math.prod(image.shape) <= share else _block_shape(image, share)
+    edges = [_edges(*axis) for axis in zip(space, shape, _chunks(image), strict=True)]
+    numbers = np.arange(image.shape[0])
+    if roi is not None and math.prod(image.label_shape) <= _SEARCHED:
+        numbers, reached = image.reach(roi)
+        edges = [[e for e in axis if at[slice(*e)].any()] for axis, at in zip(edges, reached, strict=True)]
+    grid = (len(numbers), *map(len, edges))
     for tries, number in enumerate(_shuffled(math.prod(grid), rng)):
         n, *cell = (int(at) for at in np.unravel_index(number, grid))
         region = tuple(slice(*axis[at]) for axis, at in zip(edges, cell, strict=True))
         size = channels * math.prod(part.stop - part.start for part in region)
-        if size > share or tries >= 20_000:
+        if size > share or tries >= _TRIES:
             return
-        block = _read(stack, i, n, region)
+        block = _read(stack, i, int(numbers[n]), region)
         if block is not None:
             share -= block.data.size
             yield block

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, SupportsFloat, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def _with_spacing(source: Source, spacing: Sequence[float] | float | None) -> So
     if spacing is None:
         return source
     space = [axis for axis in SPACE if axis in source.axes]
-    sizes = [float(spacing)] * len(space) if isinstance(spacing, SupportsFloat) else [float(size) for size in spacing]
+    sizes = [float(size) for size in np.ravel(spacing)] * (len(space) if np.ndim(spacing) == 0 else 1)
     if len(sizes) != len(space) or not all(0 < size < math.inf for size in sizes):
         raise ValueError(f"spacing is one size above 0 for each of {', '.join(space)}, got {spacing}")
     known = source.spacing | dict(zip(space, sizes, strict=True))
