@@ -35,7 +35,7 @@ class NetworkConfig(Config):
     """2 takes a volume slice by slice, 3 as a volume; 0 decides: a z axis longer than 7 is a volume."""
 
     latents: Annotated[int, Field(ge=0, le=1024)] = 16
-    """Numbers that describe a place in the image; more keep finer differences. 0 chooses from the data. A dense network's default is 256."""
+    """Numbers that describe a place; more keep finer differences. 0 chooses from the data; a dense network's default is 256."""
 
     width: Annotated[int, Field(ge=1, le=512)] = 8
     """Channels of the first level of a conv network; each level below has twice as many."""
@@ -194,7 +194,7 @@ class SegmentationConfig(RunConfig):
     """Shape of the clusters of a Gaussian mixture."""
 
     stride: Literal[0, 1, 2, 4] = 0
-    """Clusters every pixel, every second or every fourth, and sharpens afterwards; 0 is 1 for small images and 2 for others."""
+    """Clusters every pixel, every second or every fourth, then sharpens; 0 is 1 for small images and 2 for others."""
 
     smoothing: Annotated[float, Field(ge=0, le=100)] = 8.0
     """How strongly neighbouring places share a label."""

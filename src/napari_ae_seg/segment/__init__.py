@@ -1,1 +1,1 @@
-"""From features to labels: feature spaces, clustering, smoothing, regions, guidance; knows nothing of networks or files."""
+"""From features to labels: spaces, clustering, smoothing, regions, guidance; knows nothing of networks or files."""
