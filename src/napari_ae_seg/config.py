@@ -35,7 +35,7 @@ class NetworkConfig(Config):
     """2 takes a volume slice by slice, 3 as a volume; 0 decides: a z axis longer than 7 is a volume."""
 
     latents: Annotated[int, Field(ge=0, le=1024)] = 16
-    """Numbers that describe a place; more keep finer differences. 0 chooses from the data; a dense network's default is 256."""
+    """Numbers that describe a place; more keep finer differences. 0 chooses from the data; a dense network has 256."""
 
     width: Annotated[int, Field(ge=1, le=512)] = 8
     """Channels of the first level of a conv network; each level below has twice as many."""
