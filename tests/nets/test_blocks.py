@@ -28,6 +28,23 @@ def test_volumes_of_few_channels_begin_with_slices():
     assert first == [SliceConv3d, SliceConv3d, DirectConv3d]
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("inputs", [1, 8])
+def test_a_frozen_unit_is_its_layers_one_after_another(ndim, inputs):
+    unit = Unit(inputs, 4, ndim)
+    for _ in range(3):
+        unit(torch.randn(4, inputs, *[6] * ndim) + 1)
+    unit[1].weight.uniform_(0.5, 2)
+    unit[1].bias.uniform_(-1, 1)
+    unit.eval()
+    x = torch.randn(2, inputs, *[6] * ndim) + 1
+    conv, norm, relu = unit
+    torch.testing.assert_close(unit(x), relu(norm(conv(x))), rtol=1e-4, atol=1e-5)
+    repeated = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
+    torch.testing.assert_close(unit.enlarged(x), relu(norm(conv(repeated))), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("inputs", [3, 64])
 def test_an_enlarged_unit_equals_one_on_repeated_pixels(ndim, inputs):

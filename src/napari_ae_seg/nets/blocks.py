@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..config import NetworkConfig
 
@@ -33,31 +33,41 @@ def pointwise(inputs: int, outputs: int, ndim: int) -> nn.Module:
 
 
 class Unit(nn.Sequential):
-    """3x3 convolution, BatchNorm, ReLU."""
+    """3x3 convolution, BatchNorm, ReLU; once the norm is frozen, it is part of the convolution."""
 
     def __init__(self, inputs: int, outputs: int, ndim: int) -> None:
         layer = nn.Conv2d if ndim == 2 else SliceConv3d if inputs <= FEW else DirectConv3d
         super().__init__(layer(inputs, outputs, 3, padding=1, bias=False), _NORM[ndim](outputs), nn.ReLU(inplace=True))
 
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, F, *space) of x (B, C, *space)."""
+        conv: Any = self[0]
+        return self._apply_to(x, conv._conv_forward)
+
     def enlarged(self, x: Tensor) -> Tensor:
         """(B, F, *2 space): the unit applied to x (B, C, *space) with every pixel twice along each axis."""
+        if x.shape[1] >= MANY:
+            return self.forward(F.interpolate(x, scale_factor=2, mode="nearest"))
+        return self._apply_to(x, convolve_repeated)
+
+    def _apply_to(self, x: Tensor, convolve: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> Tensor:
         conv: Any = self[0]
-        if conv.in_channels >= MANY:
-            y: Tensor = self(F.interpolate(x, scale_factor=2, mode="nearest"))
-        else:
-            y = self[2](self[1](convolve_repeated(x, conv.weight)))
-        return y
+        norm: Any = self[1]
+        if norm.training or norm._forward_pre_hooks or norm._forward_hooks:
+            return torch.relu_(norm(convolve(x, conv.weight, None)))
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        weight = conv.weight * scale.reshape(-1, *[1] * (x.ndim - 1))
+        return torch.relu_(convolve(x, weight, norm.bias - norm.running_mean * scale))
 
 
 class DirectConv3d(nn.Conv3d):
-    """A 3D convolution that oneDNN computes where it can: for a single volume torch may take a path ten times slower."""
+    """A 3D convolution by oneDNN where that can do it: for a single volume, torch may take a path ten times slower."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, F, *space) of images (B, C, *space)."""
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
         if not plain or not torch.backends.mkldnn.is_available():
-            return super().forward(x)
-        return torch.mkldnn_convolution(x, self.weight, self.bias, (1, 1, 1), self.stride, self.dilation, self.groups)
+            return super()._conv_forward(x, weight, bias)  # type: ignore[no-any-return]
+        return torch.mkldnn_convolution(x, weight, bias, (1, 1, 1), self.stride, self.dilation, self.groups)
 
 
 class SliceConv3d(nn.Conv3d):
@@ -66,15 +76,14 @@ class SliceConv3d(nn.Conv3d):
     Equal to `Conv3d` with the same weights, and several times faster where there are few input channels.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, F, *space) of images (B, C, *space)."""
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         batch, channels, depth, height, width = x.shape
         padded = F.pad(x, (0, 0, 0, 0, 1, 1)).transpose(1, 2)
         taps = torch.stack([padded[:, i : i + depth] for i in range(3)], 3)  # (B, Z, C, 3, Y, X)
         slices = taps.reshape(batch * depth, channels * 3, height, width)
         # in this layout the result is that of a volume in channels_last_3d, which the layers below are fastest in
         slices = slices.contiguous(memory_format=torch.channels_last)
-        y: Tensor = F.conv2d(slices, self.weight.flatten(1, 2), self.bias, padding=1)  # (B Z, F, Y, X)
+        y: Tensor = F.conv2d(slices, weight.flatten(1, 2), bias, padding=1)  # (B Z, F, Y, X)
         return y.reshape(batch, depth, *y.shape[1:]).transpose(1, 2)
 
 
@@ -120,7 +129,7 @@ class Down(nn.Module):
         return functools.reduce(torch.maximum, corners), None
 
 
-def convolve_repeated(x: Tensor, weight: Tensor) -> Tensor:
+def convolve_repeated(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """(B, F, *2 space): x (B, C, *space) with every pixel twice along each axis, convolved with weight (F, C, 3...).
 
     Two of three taps along an axis meet the same pixel, so that one transposed convolution with their sums does it:
@@ -131,7 +140,7 @@ def convolve_repeated(x: Tensor, weight: Tensor) -> Tensor:
         beside = [0] * (2 * axis)
         weight = F.pad(weight, (*beside, 1, 0)) + F.pad(weight, (*beside, 0, 1))  # 3 taps become 4
     weight = weight.flip(*range(2, 2 + ndim)).transpose(0, 1)  # (C, F, 4, 4...)
-    y: Tensor = _TRANSPOSED[ndim](x, weight, stride=2, padding=1)
+    y: Tensor = _TRANSPOSED[ndim](x, weight, bias, stride=2, padding=1)
     return y
 
 
