@@ -92,7 +92,7 @@ class Job(QObject):
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._tick)
         self._age = -(10**9) if quiet else 0  # a quiet job never shows its progress
-        self._inside = False
+        self._inside = self._over = False
         self.destroyed.connect(self.reporter.stop)
         self._worker = create_worker(self._task, _worker_class=_Worker)
         self._worker.reporter = self.reporter
@@ -118,6 +118,8 @@ class Job(QObject):
         if self._age >= QUIET_MS and not self.reporter.stopping:
             self._show(progress)
         self._inside = False
+        if self._over:
+            self._end()
 
     def _show(self, progress: Progress | None) -> None:
         if self._bar is None:
@@ -137,6 +139,9 @@ class Job(QObject):
         self.stop()
 
     def _end(self) -> None:
+        if self._inside:  # the end came while napari's progress bar processed events
+            self._over = True
+            return
         self._timer.stop()
         for value in self.reporter.fetch():
             self.sent.emit(value)
