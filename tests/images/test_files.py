@@ -81,6 +81,13 @@ def test_imagej_tiff_keeps_axes_spacing_and_unit(tmp_path):
     assert np.array_equal(whole(image, 1), series[1].transpose(1, 0, 2, 3))
 
 
+def test_an_unknown_unit_is_no_unit(tmp_path):
+    about = {"axes": "ZYX", "spacing": 2.0, "unit": "furlong per pint"}
+    tifffile.imwrite(tmp_path / "a.tif", VOLUME, imagej=True, resolution=(4, 2), metadata=about)
+    image = read(tmp_path / "a.tif").image
+    assert (image.spacing, image.units, "units" in image.transform) == ((2.0, 0.5, 0.25), ("pixel",) * 3, False)
+
+
 def test_ome_tiff_keeps_axes_spacing_units_and_channel_names(tmp_path):
     about = {
         "axes": "CZYX",
@@ -117,8 +124,11 @@ def test_given_axes_overrule_a_files(tmp_path):
 
 
 def test_print_resolution_is_no_spacing(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", VOLUME, resolution=(72, 72), resolutionunit="inch", metadata=None)
-    assert read(tmp_path / "a.tif").image.transform == {}
+    for metadata in (None, {"axes": "ZYX"}):
+        tifffile.imwrite(tmp_path / "a.tif", VOLUME, resolution=(72, 72), resolutionunit="inch", metadata=metadata)
+        assert read(tmp_path / "a.tif").image.transform == {}
+    tifffile.imwrite(tmp_path / "a.tif", VOLUME, resolution=(20000, 40000), resolutionunit="centimeter")
+    assert read(tmp_path / "a.tif", axes="TYX").image.spacing == (0.25, 0.5)
 
 
 @pytest.mark.parametrize(

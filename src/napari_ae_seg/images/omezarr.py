@@ -9,6 +9,7 @@ from ..errors import ImageReadError
 from .axes import axes_from_names, parse_axes
 from .lazy import UNREADABLE, Guarded, why
 from .source import Source
+from .units import unit_name
 
 
 def from_zarr(path: Path, axes: str | None) -> Source:
@@ -60,7 +61,8 @@ def _from_multiscale(group: Any, about: dict[str, Any], axes: str | None, name: 
         elif step.get("type") == "translation" and len(step.get("translation", [])) == array.ndim:
             shifts = [old + float(new) for old, new in zip(shifts, step["translation"], strict=True)]
     spacing = {axis: size for axis, size in zip(named, sizes, strict=True) if axis in "TZYX" and size > 0}
-    units = {a: str(about["unit"]) for a, about in zip(named, listed, strict=False) if about.get("unit")}
+    units = {a: unit_name(str(one.get("unit") or "")) for a, one in zip(named, listed, strict=False)}
+    units = {axis: unit for axis, unit in units.items() if unit}
     channels = tuple(str(channel.get("label", "")) for channel in about.get("omero", {}).get("channels", []))
     label_axes = [place for place, axis in enumerate(named) if axis not in "CS"]
     transform: dict[str, Any] = {"scale": tuple(spacing.get(named[place], 1.0) for place in label_axes)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .axes import SPACE
+from .units import unit_name
 
 
 @dataclass
@@ -23,22 +24,13 @@ def calibration(file: Any, series: Any, axes: str) -> Calibration:
         return _ome(file.ome_metadata, axes)
     if file.is_imagej:
         return _fields(file.imagej_metadata or {}, _resolution(series.keyframe), axes)
-    if file.is_shaped and file.shaped_metadata:
+    unit = series.keyframe.resolutionunit
+    if file.is_shaped and file.shaped_metadata and unit == _NO_UNIT:
         return _fields(file.shaped_metadata[0], _resolution(series.keyframe), axes)
-    if series.keyframe.resolutionunit == _CENTIMETRE:
+    if unit == _CENTIMETRE:
         spacing = {axis: size * 1e4 for axis, size in _resolution(series.keyframe).items()}
         return Calibration(spacing, dict.fromkeys(spacing, "micrometer"))
     return Calibration()  # dots per inch describe a print, not the object
-
-
-def unit_name(text: str) -> str:
-    """A unit's name as napari and OME-Zarr write it, "" for none.
-
-    >>> unit_name("um"), unit_name("pixel")
-    ('micrometer', '')
-    """
-    text = text.strip().replace("\\u00B5", "µ").replace("\u03bc", "µ")
-    return _UNITS.get(text, "" if text.lower() in ("pixel", "pixels", "reference frame") else text.lower())
 
 
 def _fields(about: dict[str, Any], spacing: dict[str, float], axes: str) -> Calibration:
@@ -74,14 +66,4 @@ def _ome(xml: str, axes: str) -> Calibration:
     return found
 
 
-_CENTIMETRE = 3
-_UNITS = {
-    **dict.fromkeys(("µm", "um", "micron", "microns"), "micrometer"),
-    "nm": "nanometer",
-    "mm": "millimeter",
-    "cm": "centimeter",
-    "m": "meter",
-    "pm": "picometer",
-    "Å": "angstrom",
-    "in": "inch",
-}
+_NO_UNIT, _CENTIMETRE = 1, 3
