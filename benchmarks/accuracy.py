@@ -190,7 +190,9 @@ def _summary(table: dict[str, dict[str, list[dict[str, Any]]]]) -> None:
     for title, some in (("mean, 2D", flat), ("mean, 2D, no mosaics", [n for n in flat if n != "outex_us00000"])):
         if some:
             values = [
-                f"{np.mean([mean(table[n][m]) for n in some]):11.3f}" if all(table[n].get(m) for n in some) else f"{'-':>11}"
+                f"{np.mean([mean(table[n][m]) for n in some]):11.3f}"
+                if all(table[n].get(m) for n in some)
+                else f"{'-':>11}"
                 for m in methods
             ]
             print(f"{title:26}" + "".join(values))
@@ -199,7 +201,11 @@ def _summary(table: dict[str, dict[str, list[dict[str, Any]]]]) -> None:
 
 def _channels(image: np.ndarray) -> np.ndarray:
     """(*space, C) float32, every channel clipped at its .5 and 99.5 percentiles to [0, 1]."""
-    x = image.astype(np.float32) if image.shape[-1] in (3, 4) and image.ndim == 3 else image[..., None].astype(np.float32)
+    x = (
+        image.astype(np.float32)
+        if image.shape[-1] in (3, 4) and image.ndim == 3
+        else image[..., None].astype(np.float32)
+    )
     x = x[..., :3]
     low, high = np.percentile(x.reshape(-1, x.shape[-1]), (0.5, 99.5), axis=0)
     return np.clip((x - low) / np.maximum(high - low, 1e-6), 0, 1)

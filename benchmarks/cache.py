@@ -15,8 +15,11 @@ FOLDER = Path(".bench-cache")
 @cache
 def code() -> str:
     """What identifies the code: the package's tree in git and what is not committed of it."""
-    parts = [("git", "rev-parse", "HEAD:src"), ("git", "diff", "HEAD", "--", "src", "benchmarks"),
-             ("git", "rev-parse", "HEAD:benchmarks")]
+    parts = [
+        ("git", "rev-parse", "HEAD:src"),
+        ("git", "diff", "HEAD", "--", "src", "benchmarks"),
+        ("git", "rev-parse", "HEAD:benchmarks"),
+    ]
     text = b"".join(subprocess.run(part, capture_output=True, check=False).stdout for part in parts)
     return hashlib.sha256(text).hexdigest()[:16]
 

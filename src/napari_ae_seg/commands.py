@@ -13,7 +13,7 @@ import typer
 
 from .config import NetworkConfig, SegmentationConfig, TrainingConfig
 from .options import asks_for, configured, flag_of, numbers
-from .pipeline import label_paths, shapes, train_on
+from .pipeline import expect, label_paths, shapes, train_on
 from .talk import Talk
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def train(images: Sequence[Path], model: Path, fields: dict[str, Any]) -> None:
     network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
     with Talk("train", fields) as talk:
         stack = _read(images, fields, network.ndim, talk)
+        talk.say(expect(stack, training, network, 0, talk.account))
         trained = train_on(stack, training, network, talk.account, talk.report)
         trained.save(model)
         talk.account.configs(network, training)
@@ -62,12 +63,17 @@ def segment(
     config = configured(SegmentationConfig, fields)
     _check_out(images, out)
     with Talk("segment", fields) as talk:
+        from .model import has_shipped
+
         stack = _read(images, fields, network.ndim, talk)
         talk.account.configs(network, training, config)
+        learns = bool(train or wanted or finetune) or not (model or has_shipped(stack.ndim))
+        learning = training.but(steps=finetune or training.steps) if learns else None
+        talk.say(expect(stack, learning, network, config.n_clusters, talk.account))
         if model:
             segmenter = _loaded(model, stack, config, refit, fields, talk)
         else:
-            segmenter = _fitted(stack, network, training, config, bool(wanted) or train, finetune, talk)
+            segmenter = _fitted(stack, network, learning, config, bool(finetune), talk)
         talk.say(segmenter.sentence)
         if save_model:
             segmenter.save(save_model)
@@ -135,6 +141,7 @@ def demo(out: Path, window: bool, fields: dict[str, Any]) -> None:
         sample = draw("textures")
         stack = read(sample.image, axes=sample.axes, spacing=sample.spacing)
         talk.say("sample: a mosaic of five textures")
+        talk.say(expect(stack, training, NetworkConfig(), config.n_clusters, talk.account))
         model = train_on(stack, training, NetworkConfig(), talk.account, talk.report)
         with talk.account.stage("fit"):
             segmenter = Segmenter.fit(model, stack, config, talk.report)
@@ -172,23 +179,19 @@ def _read(images: Sequence[Path], fields: dict[str, Any], ndim: int, talk: Talk)
 def _fitted(
     stack: Stack,
     network: NetworkConfig,
-    training: TrainingConfig,
+    training: TrainingConfig | None,
     config: SegmentationConfig,
-    train: bool,
-    finetune: int,
+    finetune: bool,
     talk: Talk,
 ) -> Segmenter:
-    """A segmenter on the shipped encoder, or on one trained on the images when asked or when none fits them."""
+    """A segmenter on the shipped encoder, or on one trained on the images, from the shipped one if it is tuned."""
     from .fitting import shipped_for
-    from .model import has_shipped
     from .segmenter import Segmenter
 
     model: Autoencoder | None = None
-    if finetune:
-        start = shipped_for(stack, config)
-        model = train_on(stack, training.but(steps=finetune), start.network, talk.account, talk.report, start)
-    elif train or not has_shipped(stack.ndim):
-        model = train_on(stack, training, network, talk.account, talk.report)
+    if training is not None:
+        start = shipped_for(stack, config) if finetune else None
+        model = train_on(stack, training, network, talk.account, talk.report, start)
     with talk.account.stage("fit"):
         return Segmenter.fit(model, stack, config, talk.report)
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SCORES = 256 * 2**20
 """Bytes of scores above which they are kept in a temporary file."""
+IN_MEMORY = 64_000_000
+"""Voxels up to which an image is labelled in memory."""
 TIDY_HALO = 64
 """Farthest that tidying looks beyond a block, in pixels."""
 

@@ -114,6 +114,22 @@ def label_paths(stems: Sequence[str], out: Path) -> list[Path]:
     return paths
 
 
+def expect(
+    stack: Stack, training: TrainingConfig | None, network: NetworkConfig, clusters: int, account: Account
+) -> str:
+    """Estimates time and memory of training (if any) and labelling, keeps both in the account, and says them."""
+    from .estimates import cost
+    from .training import estimate
+
+    with account.stage("estimate"):
+        seconds, size = cost(stack, network, clusters or 4)
+        if training is not None:
+            learning = estimate(stack, training, network)
+            seconds, size = seconds + learning.seconds, max(size, learning.bytes)
+    account.facts["estimate"] = {"seconds": round(seconds, 2), "bytes": int(size)}
+    return f"estimate: {seconds:.0f} s, {size / 2**30:.1f} GB"
+
+
 def train_on(
     stack: Stack,
     training: TrainingConfig,
@@ -122,14 +138,11 @@ def train_on(
     report: Report = silent,
     start: Autoencoder | None = None,
 ) -> Autoencoder:
-    """An autoencoder trained on `stack`, from `start` if given; the account keeps the estimate beside what it cost."""
-    from .training import estimate, train
+    """An autoencoder trained on `stack`, from `start` if given."""
+    from .training import train
 
-    with account.stage("estimate"):
-        expected = estimate(stack, training, network)
-    account.facts["estimate"] = {"seconds": round(expected.seconds, 2), "bytes": int(expected.bytes)}
     with account.stage("train"):
-        return train(stack, training, network, report, model=start)
+        return train(stack, training, None if start else network, report, model=start)
 
 
 def picture(image: np.ndarray, segments: Segments) -> np.ndarray:

@@ -27,7 +27,7 @@ from .fitting import (
 )
 from .images.resample import resampled, stretched
 from .images.stack import Stack
-from .labelling import Labeller, Prepared, finished, reach, spread
+from .labelling import IN_MEMORY, Labeller, Prepared, finished, reach, spread
 from .model import Autoencoder
 from .progress import Progress, Report, silent
 from .refine import refine
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 PARTS = {"autoencoder": "model", "space": "space", "clusters": "clusters", "tree": "tree", "edits": "edits"}
 """Parts of a segmenter's file and the attributes that hold them."""
-IN_MEMORY = 64_000_000
-"""Voxels up to which an image is labelled in memory."""
 FEW = 8
 """Images of a stack whose error counts as usual."""
 PIXEL_SIZE = 1.2
@@ -330,7 +328,7 @@ class Segmenter:
             names = self.tree.cut_colours(groups)
             if len(np.unique(names[present])) >= self.config.cut:
                 break
-        return np.append(names + 1, 0)[leaves]
+        return np.asarray(np.append(names + 1, 0)[leaves])
 
     def _lookup(self) -> np.ndarray:
         """(K + 1,) the segment of each cluster 0..K at the granularity of `config.cut`."""
