@@ -64,6 +64,25 @@ def test_large_tiled_tiff_is_read_tile_by_tile(tmp_path, monkeypatch):
     assert np.array_equal(image.block(0, (slice(2, 3), slice(3, 20), slice(0, 9)))[0], VOLUME[2:3, 3:20, :9])
 
 
+def test_tiff_of_single_bits(tmp_path):
+    bits = np.eye(9, 12, dtype=bool)
+    tifffile.imwrite(tmp_path / "a.tif", bits)
+    Picture.fromarray(bits).save(tmp_path / "b.tif")
+    for name in "ab":
+        image = read(tmp_path / f"{name}.tif").image
+        assert (image.dtype, whole(image)[0].tolist()) == (bool, bits.tolist())
+
+
+def test_several_threads_may_read_at_once(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    tifffile.imwrite(tmp_path / "a.tif", VOLUME, compression="zlib", photometric="minisblack")
+    flat = read(tmp_path / "a.tif", ndim=2).image
+    with ThreadPoolExecutor(4) as pool:
+        planes = list(pool.map(lambda n: whole(flat, n)[0], [*range(9)] * 5))
+    assert np.array_equal(planes, [*VOLUME] * 5)
+
+
 def test_transparency_of_a_tiff_is_left_out(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((32, 48, 4), "u1"), photometric="rgb", extrasamples=["unassalpha"])
     image = read(tmp_path / "a.tif").image

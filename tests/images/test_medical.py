@@ -98,6 +98,14 @@ def test_of_several_series_the_longest_is_read_and_it_is_said(tmp_path, dicom):
     assert (image.source_shape, image.dtype, "of 2 series" in image.assumed) == ((3, 6, 5), np.int16, True)
 
 
+def test_dicom_files_without_an_ending_are_known_by_what_is_in_them(tmp_path, dicom):
+    for at in range(8):
+        slice_file(dicom, tmp_path / f"IM{at:04}", np.zeros((6, 5)), at, at)
+    (tmp_path / "DIRINDEX").write_text("not a slice")
+    assert read(tmp_path).shape == (1, 1, 8, 6, 5)
+    assert read(tmp_path / "IM0003").shape == (1, 1, 6, 5)
+
+
 def test_one_dicom_file_with_frames(tmp_path, dicom):
     frames = np.arange(8 * 30).reshape(8, 6, 5)
     slice_file(

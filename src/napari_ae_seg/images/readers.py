@@ -71,6 +71,8 @@ def _from_path(path: Path, axes: Axes) -> Iterator[Source]:
         yield from _from_folder(path, axes)
         return
     reader = next((read for ending, read in READERS.items() if path.name.lower().endswith(ending)), None)
+    if reader is None and _is_dicom(path):
+        reader = _dicom
     if reader is None:
         raise ImageReadError(f"cannot read {path.name!r}: its ending is none of {' '.join(READERS)}")
     if path.stat().st_size == 0:
@@ -82,7 +84,7 @@ def _from_folder(folder: Path, axes: Axes) -> list[Source]:
     if any((folder / mark).exists() for mark in ("zarr.json", ".zgroup", ".zarray", ".zattrs")):
         return [_zarr(folder, axes)]
     files = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
-    slices = [path for path in files if path.suffix.lower() in (".dcm", ".dicom", ".ima")]
+    slices = [path for path in files if path.suffix.lower() in _DICOM or _is_dicom(path)]
     if slices:
         from .medical import from_dicom
 
@@ -136,11 +138,20 @@ def _npy(path: Path, axes: Axes) -> Source:
     return from_array(mapped, axes, path.stem, str(path))
 
 
+def _is_dicom(path: Path) -> bool:
+    """Whether a file without an ending, as scanners write them, is DICOM."""
+    if not path.is_file() or not (path.suffix == "" or path.suffix[1:].isdigit()):
+        return False
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+_DICOM = (".dcm", ".dicom", ".ima")
 READERS: dict[str, Callable[[Path, Axes], Source]] = {
     **dict.fromkeys((".tif", ".tiff", ".btf", ".lsm"), _tiff),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"), _picture),
     ".npy": _npy,
     **dict.fromkeys((".nii", ".nii.gz"), _nifti),
-    **dict.fromkeys((".dcm", ".dicom", ".ima"), _dicom),
+    **dict.fromkeys(_DICOM, _dicom),
 }
 """Ending of a file -> its reader."""
