@@ -1,0 +1,169 @@
+"""Guidance: strokes with labels teach a small forest on the features, and the rest of the image follows.
+
+Labels that nobody painted stay what they were, wherever a place is unlike every stroke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_ae_seg.segment.forest import Forest, fit_forest
+from napari_ae_seg.segment.space import FeatureSpace
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SMOOTHING = 0.15
+"""Share of the smoothing of clusters that suits guided labels: the forest's probabilities are less torn."""
+
+BLUR = (0.0, 1.0, 2.0, 4.0, 8.0)
+NETWORK = (2.0, 6.0)
+"""Sigmas in pixels at which a guide looks at the image, and at the principal channels of the network's levels."""
+
+_MOST = 4000  # painted places a forest is fitted on
+_SURE = 1e-3  # least probability
+_ALIKE = 0.5  # probability of a painted label above which a place is like a stroke
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What strokes taught: how likely each label is at places of given features."""
+
+    labels: tuple[int, ...]
+    """The labels it tells apart, ascending"""
+    painted: tuple[int, ...]
+    """Those of them that strokes were painted in; the others keep their places unless these are like a stroke."""
+    forest: Forest
+
+    def scores(self, features: Tensor, memberships: Tensor | None = None) -> Tensor:
+        """Log probabilities (len(labels), *grid) at `features` (F, *grid).
+
+        `memberships` (K, *grid), log memberships in the labels 1..K, say which of the labels that nobody painted a
+        place has if it is unlike every stroke; without them the forest says so.
+        """
+        flat = features.flatten(1).detach().cpu().numpy()
+        found = torch.from_numpy(self.forest.probabilities(flat)).to(features.device)
+        found = found.clamp_min(_SURE).reshape(-1, *features.shape[1:])
+        others = [i for i, label in enumerate(self.labels) if label not in self.painted]
+        if memberships is not None and others:
+            rest = torch.softmax(memberships[[self.labels[i] - 1 for i in others]], 0)
+            found[others] = (found[others].sum(0) * rest).clamp_min(_SURE)
+        return found.log()
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Plain values and arrays for `from_state`."""
+        return {"labels": list(self.labels), "painted": list(self.painted)}, self.forest.state()[1]
+
+    @classmethod
+    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Guide:
+        """The guide that `state` described."""
+        return cls(tuple(meta["labels"]), tuple(meta["painted"]), Forest.from_state({}, arrays))
+
+
+def fit_guide(
+    x: np.ndarray, labels: np.ndarray, others: tuple[np.ndarray, np.ndarray] | None = None, seed: int = 0
+) -> Guide:
+    """A guide from painted places: features `x` (n, F) and their labels (n,) of 1 or more.
+
+    `others`, features (m, F) and present labels (m,) of places drawn anywhere, lets the labels that nobody painted
+    stay; without it the painted labels share the whole image.
+
+    >>> guide = fit_guide(np.array([[0.0], [0.1], [4.0], [4.1]]), np.array([2, 2, 7, 7]))
+    >>> guide.labels, guide.scores(torch.tensor([[4.2, 0.0]])).argmax(0).tolist()
+    ((2, 7), [1, 0])
+    """
+    x, labels = np.asarray(x, dtype=np.float32), np.asarray(labels)
+    if x.ndim != 2 or labels.shape != x.shape[:1]:
+        raise ValueError(f"a guide learns from rows of features and a label for each, got {x.shape} and {labels.shape}")
+    if not len(x) or labels.min() < 1:
+        raise ValueError("a guide learns from at least one painted place, of label 1 or more")
+    picked = _spread_out(labels, _MOST, seed)
+    x, labels = x[picked], labels[picked]
+    painted = tuple(int(label) for label in np.unique(labels))
+    if others is not None:
+        extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), seed)
+        x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
+    names, classes = np.unique(labels, return_inverse=True)
+    return Guide(tuple(int(name) for name in names), painted, fit_forest(x, classes, _balanced(classes), seed))
+
+
+def painted_places(features: Tensor | np.ndarray, strokes: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, F) and labels (n,) of the painted pixels of `strokes` (*space); `features` (F, *space / grid)."""
+    where = np.nonzero(strokes)
+    cells = tuple(axis // grid for axis in where)
+    array = features.detach().cpu().numpy() if isinstance(features, torch.Tensor) else features
+    return np.stack([channel[cells] for channel in array], axis=1), strokes[where]
+
+
+def keep_painted(labels: np.ndarray, strokes: np.ndarray) -> np.ndarray:
+    """`labels` with every painted pixel as it was painted; 0 is not painted.
+
+    >>> keep_painted(np.array([1, 1, 2]), np.array([0, 3, 0])).tolist()
+    [1, 3, 2]
+    """
+    return np.where(strokes > 0, strokes, labels).astype(labels.dtype)
+
+
+def guide_space(mixed: FeatureSpace, texture: FeatureSpace, anisotropy: Sequence[float]) -> FeatureSpace:
+    """The features a guide learns from, put together from the fitted `mixed` and `texture` ones.
+
+    The image at several blurs, the principal channels of the network's levels at two, and the texture's factors.
+    """
+    image, network = mixed.terms[0], mixed.terms[1:]
+    channels, start = image.rows[1] - image.rows[0], 0
+    terms = []
+    for sigma in BLUR:
+        rows = (start, start + channels)
+        terms.append(replace(image, sigma=tuple(sigma / a for a in anisotropy), rows=rows))
+        start += channels
+    for sigma in NETWORK:
+        rows = (start, start + mixed.n_features - channels)
+        terms += [replace(term, sigma=tuple(sigma / a for a in anisotropy), rows=rows) for term in network]
+        start = rows[1]
+    for term in texture.terms:
+        terms.append(replace(term, rows=(start + term.rows[0], start + term.rows[1])))
+    sentence = "The intensities, what the network says of them, and texture, at several scales."
+    return replace(mixed, name="guide", n_features=start + texture.n_features, terms=tuple(terms), sentence=sentence)
+
+
+def _unlike(
+    x: np.ndarray, labels: np.ndarray, extra: np.ndarray, present: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places of labels that nobody painted, without those that a forest fitted on the other half takes for painted."""
+    painted = np.unique(labels)
+    left = np.flatnonzero((present > 0) & ~np.isin(present, painted))
+    count = max(50, int(np.median(np.bincount(labels)[painted])))
+    rng = np.random.default_rng(seed)
+    left = rng.permutation(left)
+    left = np.concatenate([left[present[left] == label][:count] for label in np.unique(present[left])] or [left])
+    rng.shuffle(left)
+    keep = np.zeros(len(left), dtype=bool)
+    for half in (np.arange(len(left)) % 2 == 0, np.arange(len(left)) % 2 == 1):
+        if not half.any() or half.all():
+            continue
+        names, classes = np.unique(np.concatenate([labels, present[left[~half]]]), return_inverse=True)
+        forest = fit_forest(np.concatenate([x, extra[left[~half]]]), classes, _balanced(classes), seed)
+        strokes = forest.probabilities(extra[left[half]].T)[np.isin(names, painted)].sum(0)
+        keep[half] = strokes < _ALIKE
+    return extra[left[keep]], present[left[keep]]
+
+
+def _spread_out(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Indices of at most `most` places, of every label as many as there are or its part."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    names = np.unique(labels)
+    return np.sort(np.concatenate([order[labels[order] == name][: max(1, most // len(names))] for name in names]))
+
+
+def _balanced(classes: np.ndarray) -> np.ndarray:
+    """A weight for each place, so that every class counts the same."""
+    counts = np.bincount(classes)
+    weights: np.ndarray = len(classes) / len(counts) / counts[classes]
+    return weights
