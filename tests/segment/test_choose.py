@@ -9,6 +9,7 @@ import pytest
 
 from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.segment.choose import choose_k
+from napari_ae_seg.segment.cluster import fit_clusters
 
 CONFIG = SegmentationConfig()
 
@@ -54,11 +55,11 @@ def test_no_more_than_allowed_and_no_more_than_there_are():
         choose_k(np.full((5, 2), np.nan), CONFIG)
 
 
-def test_directions_are_counted_for_the_spherical_method():
-    angles = np.repeat([0.0, 2.0, 4.0], 500) + np.random.default_rng(0).normal(0, 0.05, 1500)
-    lengths = np.random.default_rng(1).uniform(1, 30, 1500)
-    x = np.stack([np.cos(angles), np.sin(angles)], 1) * lengths[:, None]
-    assert choose_k(x, CONFIG, "spherical").k == 3
+def test_hdbscan_finds_its_own_number():
+    x = groups(3, 2, 9.0)
+    most = choose_k(x, CONFIG, "hdbscan").k
+    assert most == CONFIG.max_clusters
+    assert fit_clusters(x, CONFIG, "hdbscan", most).k == 3
 
 
 def test_it_takes_no_longer_than_a_person_waits():

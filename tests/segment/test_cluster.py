@@ -118,6 +118,16 @@ def test_places_without_data_are_left_out_and_none_at_all_is_an_error(blobs):
         fit_clusters(x, CONFIG, "regions", 2)
 
 
+def test_spherical_clusters_are_directions_that_places_between_them_do_not_pull_at():
+    rng = np.random.default_rng(0)
+    arms = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [-1, -1, -1]])
+    truth = np.repeat(np.arange(4), 400)
+    x = arms[truth] * rng.uniform(0.2, 1, 1600)[:, None] * [5, 1, 0.2] + rng.normal(0, 0.02, (1600, 3)) * [5, 1, 0.2]
+    spherical, positions = (fit_clusters(x, CONFIG, method, 4) for method in ("spherical", "kmeans"))
+    assert adjusted_rand(spherical.sample_labels, truth) > 0.97
+    assert adjusted_rand(positions.sample_labels, truth) < 0.8
+
+
 @pytest.mark.gpu
 def test_on_a_gpu_the_fit_and_the_scores_are_those_of_the_cpu(blobs):
     x, _ = blobs

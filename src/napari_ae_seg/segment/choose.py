@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .kmeans import kmeans, unit
+from .kmeans import kmeans
 from .mixture import fit_mixture
 
 if TYPE_CHECKING:
@@ -41,14 +41,18 @@ class Number:
 
 
 def choose_k(x: np.ndarray, config: SegmentationConfig, method: str = "kmeans") -> Number:
-    """The number of clusters of places `x` (n, F), between 2 and `config.max_clusters`, whatever the `method`.
+    """The number of clusters of places `x` (n, F), between 2 and `config.max_clusters`, the same for every `method`.
+
+    Only HDBSCAN finds its own; it is given the largest that may be.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> x = np.random.default_rng(0).normal(size=(900, 2)) + 9 * np.eye(3, 2)[np.arange(900) % 3]
     >>> choose_k(x, SegmentationConfig()).k
     3
     """
-    places = _places(x, config.seed, spherical=method == "spherical")
+    if method == "hdbscan":
+        return Number(config.max_clusters, {}, f"HDBSCAN finds the number itself, at most {config.max_clusters}.")
+    places = _places(x, config.seed)
     most = min(config.max_clusters, len(torch.unique(places, dim=0)))
     if most < 3:
         return Number(max(most, 1), {}, f"There are {most} clusters, for there are no more distinct places.")
@@ -78,15 +82,14 @@ def _criterion(places: Tensor, k: int, seed: int) -> float | None:
     return sum(values) / 2
 
 
-def _places(x: np.ndarray, seed: int, *, spherical: bool) -> Tensor:
+def _places(x: np.ndarray, seed: int) -> Tensor:
     """A sample of the places in their principal directions."""
     places = torch.from_numpy(np.ascontiguousarray(x, np.float32))
     places = places[places.isfinite().all(1)]
     if not len(places):
         raise ValueError("there is nothing to cluster: no place has a finite value in every feature")
     picked = torch.randperm(len(places), generator=torch.Generator().manual_seed(seed))[:PLACES]
-    places = unit(places[picked]) if spherical else places[picked]
-    places = places - places.mean(0)
+    places = places[picked] - places[picked].mean(0)
     values, directions = torch.linalg.eigh((places.T @ places).double())
     leading: Tensor = directions[:, values.argsort(descending=True)[:DIRECTIONS]].float()
     return places @ leading

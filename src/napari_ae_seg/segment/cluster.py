@@ -18,7 +18,7 @@ from . import match
 from .hierarchy import BAYES_PLACES, DENSITY_PLACES, WARD_PLACES, density, variational, ward
 from .kmeans import kmeans
 from .mixture import Mixture, fit_mixture, from_precisions
-from .prototypes import Prototypes, around, covering
+from .prototypes import Prototypes, around, covering, pointing
 from .tree import Tree, grow
 
 if TYPE_CHECKING:
@@ -109,10 +109,9 @@ class Clusters:
         arrays = {"sample": self.sample}
         if isinstance(model, Mixture):
             meta["model"] = {"kind": "mixture", "likelihood": model.likelihood}
-            arrays |= {name: getattr(model, name).numpy() for name in ("weights", "means", "roots")}
         else:
-            meta["model"] = {"kind": "prototypes", "scale": model.scale, "spherical": model.spherical}
-            arrays |= {name: getattr(model, name).numpy() for name in ("centres", "owner")}
+            meta["model"] = {"kind": "prototypes", "scale": model.scale}
+        arrays |= {name: value.numpy() for name, value in model.tensors().items()}
         return meta, arrays
 
     @classmethod
@@ -150,7 +149,7 @@ def fit_clusters(
     k = min(k, most)
     fitted = METHODS[method](points, k, config)
     if method == "hdbscan" and fitted.model.k < k:
-        note = note or f"HDBSCAN found only {fitted.model.k} of {k} dense groups"
+        note = note or f"HDBSCAN found {fitted.model.k} dense groups, of at most {k}"
     elif _seen(fitted.model, points) < k:
         fitted, note = _kmeans(points, k, config), f"{method} left some of the {k} clusters empty, so k-means made them"
     clusters = Clusters(method, fitted.model, points.cpu().numpy(), (), fitted.quality, note=note)
@@ -209,8 +208,7 @@ def _density(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
 
 
 def _spherical(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    found = kmeans(x, k, seed=config.seed, restarts=config.restarts, spherical=True)
-    return Fitted(around(x, found.centres, spherical=True))
+    return Fitted(pointing(x, k, config.seed, config.restarts))
 
 
 METHODS: dict[str, Callable[[Tensor, int, SegmentationConfig], Fitted]] = {

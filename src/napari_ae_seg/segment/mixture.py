@@ -49,7 +49,12 @@ class Mixture:
 
     def to(self, device: torch.device) -> Mixture:
         """The same mixture on another device."""
-        return replace(self, weights=self.weights.to(device), means=self.means.to(device), roots=self.roots.to(device))
+        moved = {name: value.to(device) for name, value in self.tensors().items()}
+        return replace(self, **moved)  # type: ignore[arg-type]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by the name of its field."""
+        return {"weights": self.weights, "means": self.means, "roots": self.roots}
 
     def _joint(self, x: Tensor) -> Tensor:
         centred = x - self.means[:, None]  # (K, n, F)

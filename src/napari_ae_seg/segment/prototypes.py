@@ -20,8 +20,9 @@ class Prototypes:
     """(P,) the cluster 0 .. K-1 that each centre stands for, ascending; every cluster owns at least one."""
     scale: float
     """Mean squared distance of the fitting sample to the nearest centre, frozen: the unit of the scores."""
-    spherical: bool = False
-    """Compare directions instead of positions."""
+    shift: Tensor | None = None
+    stretch: Tensor | None = None
+    """(F,) each: where set, directions are compared instead of positions, those of (x - shift) * stretch."""
 
     @property
     def k(self) -> int:
@@ -30,8 +31,10 @@ class Prototypes:
 
     def memberships(self, x: Tensor) -> Tensor:
         """Unnormalised log memberships -d^2 / scale, (n, K), of points `x` (n, F)."""
-        first = self.centres[0]  # relative to it, distances between points far from the origin stay exact
-        points, centres = (unit(x), self.centres) if self.spherical else (x - first, self.centres - first)
+        if self.shift is not None and self.stretch is not None:
+            points, centres = directions(x, self.shift, self.stretch), self.centres
+        else:  # relative to the first centre, distances between points far from the origin stay exact
+            points, centres = x - self.centres[0], self.centres - self.centres[0]
         reach = torch.addmm(centres.square().sum(1), points, centres.T, alpha=-2)
         reach = reach.add_(points.square().sum(1, keepdim=True)).clamp_min_(0).mul_(-1 / self.scale)  # (n, P)
         if len(self.centres) == self.k:
@@ -45,14 +48,40 @@ class Prototypes:
 
     def to(self, device: torch.device) -> Prototypes:
         """The same prototypes on another device."""
-        return replace(self, centres=self.centres.to(device), owner=self.owner.to(device))
+        moved = {name: value.to(device) for name, value in self.tensors().items()}
+        return replace(self, **moved)  # type: ignore[arg-type]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by the name of its field."""
+        named = {"centres": self.centres, "owner": self.owner, "shift": self.shift, "stretch": self.stretch}
+        return {name: value for name, value in named.items() if value is not None}
 
 
-def around(x: Tensor, centres: Tensor, *, spherical: bool = False) -> Prototypes:
+def around(x: Tensor, centres: Tensor) -> Prototypes:
     """One prototype per cluster, its scale frozen on the points `x` (n, F)."""
-    points = unit(x) if spherical else x
-    owner = torch.arange(len(centres), device=x.device)
-    return Prototypes(centres, owner, _scale(points, centres), spherical)
+    return Prototypes(centres, torch.arange(len(centres), device=x.device), _scale(x, centres))
+
+
+def pointing(x: Tensor, k: int, seed: int = 0, restarts: int = 8) -> Prototypes:
+    """`k` directions from the mean of the points `x` (n, F), each feature in units of its deviation.
+
+    What lies between two clusters, and so near the mean, does not pull at the centres.
+
+    >>> x = torch.tensor([[9.0, 0.0], [1.0, 0.1], [-1.0, 9.0], [-3.0, 1.0], [0.0, -9.0], [0.1, -3.0]])
+    >>> pointing(x, 3).memberships(5 * x).argmax(1).unique().tolist()
+    [0, 1, 2]
+    """
+    deviation = x.std(0, correction=0)
+    alive = deviation > 1e-6 * deviation.max()
+    shift, stretch = x.mean(0), torch.where(alive, 1 / deviation.clamp_min(1e-30), 0.0)
+    points = directions(x, shift, stretch)
+    centres = kmeans(points, k, seed=seed, restarts=restarts, spherical=True).centres
+    return Prototypes(centres, torch.arange(k, device=x.device), _scale(points, centres), shift, stretch)
+
+
+def directions(x: Tensor, shift: Tensor, stretch: Tensor) -> Tensor:
+    """Points on the unit sphere: (x - shift) * stretch at length 1."""
+    return unit((x - shift) * stretch)
 
 
 def covering(x: Tensor, labels: Tensor, seed: int = 0, budget: int = 96) -> Prototypes:
