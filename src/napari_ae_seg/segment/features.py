@@ -54,13 +54,19 @@ def fit_space(
 
 def draw(space: FeatureSpace, maps: Sequence[Maps], n: int, seed: int) -> np.ndarray:
     """Features of at most `n` random places where there is data: (<= n, n_features)."""
-    rows = []
-    for block in maps:
-        there = filters.coverage(block.valid, [space.grid] * len(block.space)).flatten() >= 0.5
-        rows.append(space.transform(block).flatten(1).T[there])
-    x = torch.cat(rows).cpu().numpy()
-    picked = np.random.default_rng(seed).permutation(len(x))[:n]
-    return np.ascontiguousarray(x[np.sort(picked)])
+    rows = [space.transform(block)[:, block.cells(space.grid)].T for block in maps]
+    return np.ascontiguousarray(pick(rows, n, seed).numpy())
+
+
+def pick(rows: Sequence[torch.Tensor], n: int, seed: int) -> torch.Tensor:
+    """At most `n` random ones of all rows, in their order.
+
+    >>> pick([torch.zeros(3, 2), torch.ones(4, 2)], 5, seed=0).shape
+    torch.Size([5, 2])
+    """
+    total = sum(len(part) for part in rows)
+    chosen = torch.from_numpy(np.sort(np.random.default_rng(seed).permutation(total)[:n]))
+    return torch.cat(list(rows))[chosen.to(rows[0].device)].cpu()
 
 
 class _Fitting:
@@ -91,7 +97,7 @@ class _Fitting:
             moments = None
             for block in self.maps:
                 x, stride = block.source(source)
-                there = filters.coverage(block.valid, [stride] * len(block.space)).flatten() >= 0.5
+                there = block.cells(stride).flatten()
                 rows = x.flatten(1).T[there].double()
                 both = torch.stack([rows.sum(0), (rows**2).sum(0)]).cpu().numpy()
                 part = (len(rows), both)

@@ -138,10 +138,10 @@ def _along(x: Tensor, weights: Tensor, axis: int, *, mean: bool) -> Tensor:
     reach = min(len(weights) // 2, n - 1)
     if not reach:
         return x
-    taps = weights[len(weights) // 2 - reach : len(weights) // 2 + reach + 1].tolist()
+    taps: list[float] = weights[len(weights) // 2 - reach : len(weights) // 2 + reach + 1].tolist()
     padded = x.new_zeros((*x.shape[:axis], n + 2 * reach, *x.shape[axis + 1 :]))
     padded.narrow(axis, reach, n).copy_(x)
-    out = padded.narrow(axis, 0, n) * taps[0]
+    out: Tensor = padded.narrow(axis, 0, n) * taps[0]
     for start, tap in enumerate(taps[1:], 1):
         out.add_(padded.narrow(axis, start, n), alpha=tap)
     if mean:
@@ -160,7 +160,7 @@ def _inside(taps: list[float], n: int) -> Tensor:
 
 def _pool(x: Tensor, size: Sequence[int]) -> Tensor:
     """Means of cells of `size`; a cell that hangs over the end is the mean of what is there."""
-    window = tuple(size)
+    window = tuple(min(w, n) for w, n in zip(size, x.shape[1:], strict=True))
     if len(window) == 1:
         return functional.avg_pool1d(x[None], window, ceil_mode=True, count_include_pad=False)[0]
     if len(window) == 2:

@@ -39,6 +39,10 @@ class Maps:
         """Whether some of it is without data."""
         return not bool(self.valid.all())
 
+    def cells(self, stride: int) -> Tensor:
+        """Which cells of `stride` pixels are at least half covered by data: bool, (*ceil(space / stride))."""
+        return filters.coverage(self.valid, [stride] * len(self.space)) >= 0.5
+
     def toned(self, tone: Callable[[Tensor], Tensor]) -> Maps:
         """The same with the image on a tone curve."""
         return replace(self, raw=tone(self.raw))

@@ -1,0 +1,59 @@
+import torch
+
+from napari_ae_seg.config import SegmentationConfig
+from napari_ae_seg.segment.choice import choose_space
+from napari_ae_seg.segment.maps import Maps
+
+
+def noise(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def block(raw, level):
+    return Maps(raw[None], [level], [1], torch.ones(raw.shape, dtype=torch.bool))
+
+
+def test_objects_on_a_background_are_told_by_intensity():
+    raw = 0.1 * noise(80, 80)
+    raw[20:40, 20:60] += 3
+    space, method, choice = choose_space(SegmentationConfig(), [block(raw, noise(3, 80, 80))], k=2)
+    assert (space.name, method) == ("intensity", "kmeans")
+    assert choice.branches["intensity"].fragmentation < 0.4
+    assert "Intensity" in choice.sentence
+
+
+def test_regions_that_only_the_network_sees_are_told_by_texture():
+    level = 0.3 * noise(2, 96, 96, seed=1)
+    level[0, :, 48:] += 2
+    space, method, choice = choose_space(SegmentationConfig(), [block(noise(96, 96), level)], k=2)
+    assert (space.name, method) == ("texture", "kmeans")
+    assert choice.branches["texture"].gap > choice.branches["intensity"].gap
+
+
+def test_noise_through_and_through_goes_to_a_mixture():
+    space, method, _ = choose_space(SegmentationConfig(), [block(noise(80, 80), noise(2, 80, 80, seed=1))], k=3)
+    assert (space.name, method) == ("intensity", "gmm")
+
+
+def test_a_constant_image_gets_features_too():
+    space, _, choice = choose_space(SegmentationConfig(), [block(torch.zeros(30, 30), torch.zeros(2, 30, 30))])
+    assert space.name == "intensity"
+    assert choice.branches["intensity"].gap == 0
+
+
+def test_the_same_seed_makes_the_same_choice():
+    maps = [block(noise(60, 60), noise(2, 60, 60, seed=1))]
+    first, second = (choose_space(SegmentationConfig(), maps, k=3, seed=4)[2] for _ in range(2))
+    assert first == second
+
+
+def test_pairs_of_places_without_data_are_not_counted():
+    raw = torch.zeros(64, 64)
+    raw[:, 32:] = 2
+    raw[:, :32] = 5 * noise(64, 32)
+    valid = torch.zeros(64, 64, dtype=torch.bool)
+    valid[:, 34:] = True
+    raw[:20, 34:] += 1
+    maps = Maps(raw[None], [noise(2, 64, 64)], [1], valid)
+    _, _, choice = choose_space(SegmentationConfig(), [maps], k=2)
+    assert choice.branches["intensity"].fragmentation < 0.2
