@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -214,3 +216,25 @@ def test_the_same_seed_gives_the_same_losses_on_a_gpu():
     stack = ae.read(noise(96, 96))
     first, second = ([s.loss for s in Fit.on(stack, SMALL.but(device="cuda"), NETWORK)] for _ in range(2))
     np.testing.assert_allclose(first, second, rtol=1e-3)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the memory of a process as Linux does")
+def test_a_batch_that_does_not_fit_into_memory_is_halved_and_training_goes_on():
+    code = """
+import pathlib, resource, warnings
+import numpy as np
+import napari_ae_seg as ae
+
+stack = ae.read(np.random.default_rng(0).random((128, 128)))
+training = ae.TrainingConfig(steps=2, threads=1, batch=256, precision="fp32", device="cpu")
+list(ae.Fit.on(stack, training.but(batch=2)))
+used = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 2**20,) * 2)
+with warnings.catch_warnings(record=True) as notices:
+    warnings.simplefilter("always")
+    fit = ae.Fit.on(stack, training)
+    assert all(np.isfinite(step.loss) for step in fit)
+print(fit.number, fit.batch < 256, notices[0].category.__name__, notices[0].message)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 True AssumptionWarning memory ran out on cpu: going on with a batch of 128\n"

@@ -213,7 +213,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError):
         return True
-    signs = ("out of memory", "can't allocate memory", "not enough memory", "STATUS_ALLOC_FAILED")
+    onednn = ("could not create a primitive", "could not create a memory")  # when its scratchpad does not fit
+    signs = ("out of memory", "can't allocate memory", "not enough memory", "STATUS_ALLOC_FAILED", *onednn)
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 

@@ -203,7 +203,13 @@ def train(
     report: Report = silent,
     model: Autoencoder | None = None,
 ) -> Autoencoder:
-    """An autoencoder trained on `stack`, anew or from `model` on."""
+    """An autoencoder trained on `stack`, anew or from `model` on.
+
+    >>> import napari_ae_seg as ae
+    >>> model = ae.train(ae.read(np.eye(32)), ae.TrainingConfig(steps=2), ae.NetworkConfig(levels=2, latents=5))
+    >>> model.net.latents, model.history[-1]["step"]
+    (5, 2)
+    """
     fit = Fit.on(stack, training, network, model, report)
     for step in fit:
         report(Progress("train", step.number, step.steps, f"loss {step.loss:.3f}"))
