@@ -12,7 +12,7 @@ SHARE = 0.003
 def simulate(truth: np.ndarray, per_class: int = 4, share: float = SHARE, seed: int = 0) -> np.ndarray:
     """Strokes on `truth` (*space) of class numbers: 0 where nothing is painted, else class + 1, int32 (*space).
 
-    Each class gets `per_class` strokes; all of them cover about `share` of the image. A volume is painted in its slices.
+    Each class gets `per_class` strokes; all cover about `share` of the image. A volume is painted in its slices.
     """
     rng = np.random.default_rng(seed)
     painted = np.zeros(truth.shape, dtype=np.int32)
