@@ -57,9 +57,10 @@ def test_no_more_than_allowed_and_no_more_than_there_are():
 
 def test_hdbscan_finds_its_own_number():
     x = groups(3, 2, 9.0)
-    most = choose_k(x, CONFIG, "hdbscan").k
-    assert most == CONFIG.max_clusters
-    assert fit_clusters(x, CONFIG, "hdbscan", most).k == 3
+    choice = choose_k(x, CONFIG, "hdbscan")
+    assert choice.k == 3
+    assert choice.sentence == "HDBSCAN found 3 dense groups."
+    assert fit_clusters(x, CONFIG, "hdbscan", 3).k == 3
 
 
 def test_it_takes_no_longer_than_a_person_waits():

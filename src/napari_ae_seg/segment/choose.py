@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from .hierarchy import dense
 from .kmeans import kmeans
 from .mixture import fit_mixture
 
@@ -43,16 +44,17 @@ class Number:
 def choose_k(x: np.ndarray, config: SegmentationConfig, method: str = "kmeans") -> Number:
     """The number of clusters of places `x` (n, F), between 2 and `config.max_clusters`, the same for every `method`.
 
-    Only HDBSCAN finds its own; it is given the largest that may be.
+    Only HDBSCAN finds its own.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> x = np.random.default_rng(0).normal(size=(900, 2)) + 9 * np.eye(3, 2)[np.arange(900) % 3]
     >>> choose_k(x, SegmentationConfig()).k
     3
     """
-    if method == "hdbscan":
-        return Number(config.max_clusters, {}, f"HDBSCAN finds the number itself, at most {config.max_clusters}.")
     places = _places(x, config.seed)
+    if method == "hdbscan":
+        found = int(dense(places.numpy()).max()) + 1
+        return Number(min(max(found, 2), config.max_clusters), {}, f"HDBSCAN found {found} dense groups.")
     most = min(config.max_clusters, len(torch.unique(places, dim=0)))
     if most < 3:
         return Number(max(most, 1), {}, f"There are {most} clusters, for there are no more distinct places.")

@@ -36,16 +36,26 @@ def density(x: np.ndarray, k: int) -> np.ndarray:
     >>> int(density(x, 2).max())
     1
     """
+    labels = dense(x)
+    if labels.max() + 1 < k:
+        finer = dense(x, "leaf")  # finds more groups, where the whole looks like one or two
+        labels = finer if finer.max() > labels.max() else labels
+    return fewer(x, labels, k) if labels.max() >= 0 else np.zeros(len(x), np.int64)
+
+
+def dense(x: np.ndarray, selection: str = "eom") -> np.ndarray:
+    """Labels of all dense groups that HDBSCAN finds among the places `x` (n, F), -1 between them.
+
+    >>> dense(np.zeros((3, 2))).tolist()
+    [-1, -1, -1]
+    """
     from sklearn.cluster import HDBSCAN
 
     smallest = max(5, len(x) // 100)
-    labels = np.full(len(x), -1)
-    for selection in ("eom", "leaf"):  # leaf finds more groups, where the whole looks like one or two
-        if len(x) >= 2 * smallest and labels.max() + 1 < k:
-            finder = HDBSCAN(min_cluster_size=smallest, min_samples=10, cluster_selection_method=selection, copy=True)
-            found = np.asarray(finder.fit_predict(x), np.int64)
-            labels = found if found.max() > labels.max() else labels
-    return fewer(x, labels, k) if labels.max() >= 0 else np.zeros(len(x), np.int64)
+    if len(x) < 2 * smallest:
+        return np.full(len(x), -1)
+    finder = HDBSCAN(min_cluster_size=smallest, min_samples=10, cluster_selection_method=selection, copy=True)
+    return np.asarray(finder.fit_predict(x), np.int64)
 
 
 def fewer(x: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
