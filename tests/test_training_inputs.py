@@ -121,6 +121,19 @@ def test_latents_are_chosen_from_the_image_and_said_how():
     assert sizes["flat"] < sizes["mosaic"]
 
 
+def test_more_weight_on_sparsity_leaves_more_zeros_and_the_model_reports_them():
+    stack = ae.read(np.sin(np.mgrid[:64, :64][0] / 3) + noise(64, 64) / 200)
+    network = NETWORK.but(sparsity="l1", latents=8)
+    reports = [
+        train(stack, SMALL.but(steps=80, beta=beta, learning_rate=2e-2), network).info["sparsity"]
+        for beta in (0.0, 0.02, 1.0)
+    ]
+    zeros = [report["zeros"] for report in reports]
+    assert zeros[0] < zeros[1] < zeros[2]
+    assert [len(report["usage"]) for report in reports] == [8, 8, 8]
+    assert all((share == 0) == (unit in reports[2]["dead"]) for unit, share in enumerate(reports[2]["usage"]))
+
+
 def test_an_image_larger_than_the_sample_is_read_in_parts(tmp_path):
     import zarr
 

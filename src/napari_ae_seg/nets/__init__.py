@@ -34,5 +34,5 @@ def build(config: NetworkConfig, channels: int, ndim: int, seed: int = 0) -> Net
     if not config.latents:
         raise ValueError("latents=0 is chosen from the data, by nets.latents.choose_latents, before a network is built")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach the GPUs' generators, too
         return KINDS[config.kind](config, channels, ndim)

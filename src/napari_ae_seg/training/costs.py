@@ -111,12 +111,12 @@ def _tried(channels: int, ndim: int, training: TrainingConfig, network: NetworkC
 
 
 def _gathering(stack: Stack, network: NetworkConfig) -> tuple[int, int]:
-    """How often statistics are gathered, and from how many pixels: a single image that is small is taken whole."""
+    """How often statistics are gathered, and from how many pixels: images of several sizes take a pass per layer."""
     if network.kind == "dense":
         return 0, 0
-    most = GATHERED[stack.ndim]
-    whole = max(math.prod(image.shape[2:]) for image in stack.images) == stack.voxels <= most
-    return (1 if whole else 2), min(stack.voxels, most)
+    pixels = min(stack.voxels, GATHERED[stack.ndim])
+    alike = len({image.shape[2:] for image in stack.images}) == 1
+    return (1 if alike or pixels < stack.voxels else 2 * network.levels), pixels
 
 
 @torch.inference_mode()

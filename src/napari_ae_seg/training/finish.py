@@ -9,10 +9,13 @@ import torch
 
 from .. import devices
 from ..model import Autoencoder, provenance
+from ..nets.sparse import sparsity_report
 from ..nets.statistics import gather_statistics
 from .material import GATHERED
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..nets import Net
     from .fit import Fit
 
@@ -25,7 +28,8 @@ def finish(fit: Fit) -> Autoencoder:
     net = copy.deepcopy(fit.learner.net)
     if fit.best and not fit.watch.keeps_last:
         net.load_state_dict(fit.best)
-    about, device = fit.material.about, fit.learner.device
+    about, home = fit.material.about, fit.learner.device
+    device = torch.device("cpu") if home.type == "mps" else home  # statistics are summed in 64 bits
     pixels = GATHERED[fit.material.ndim]
     model = Autoencoder(
         devices.shrinking(lambda size, device: _gathered(fit, net, size, device), pixels, device),
@@ -40,14 +44,25 @@ def finish(fit: Fit) -> Autoencoder:
         info={**provenance(), **{name: about[name] for name in ("trained_on", "shapes", "channels")}},
     )
     model.info |= {"latents": fit.origin["latents"], "runs": [*fit.origin["runs"], _run(fit, model.info["date"])]}
-    errors = model.errors(fit.sampler.validation(JUDGED))
+    patches = fit.sampler.validation(JUDGED)
+    errors = model.errors(patches)
     model.info["errors"] = {"mean": float(errors.mean()), "deviation": float(errors.std()), "most": float(errors.max())}
-    return model
+    if net.config.sparsity != "none":
+        model.info["sparsity"] = _sparsity(model, patches)
+    return model.on(home)
 
 
 def _gathered(fit: Fit, net: Net, pixels: int, device: torch.device) -> Net:
     tiles = fit.material.tiles(net.align, fit.training.seed, pixels)
     return gather_statistics(net.to(device), [torch.from_numpy(tile).to(device) for tile in tiles])
+
+
+@torch.inference_mode()
+def _sparsity(model: Autoencoder, patches: np.ndarray) -> dict[str, Any]:
+    """Share of zeros among the latents of `patches`, the share of places that use each, and those that none uses."""
+    codes = [model.net(part.to(model.device)).z for part in torch.from_numpy(patches).split(8)]
+    found = sparsity_report(torch.cat(codes))
+    return {"zeros": found.zeros, "usage": list(found.usage), "dead": list(found.dead)}
 
 
 def _run(fit: Fit, date: str) -> dict[str, Any]:

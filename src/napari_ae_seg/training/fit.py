@@ -157,9 +157,16 @@ class Fit:
         self._recent = [*self._recent[-19:], time.perf_counter() - start]
         self.seconds += self._recent[-1]
         self.stopped = self.watch.verdict(self.seconds) if self.number < self.training.steps else ""
-        left = 0 if self.finished else self.training.steps - self.number
-        eta = left * sum(self._recent) / len(self._recent)
-        return Step(self.number, self.training.steps, loss, validation, self.seconds, eta, learning_rate, parts)
+        steps = self.training.steps
+        return Step(self.number, steps, loss, validation, self.seconds, self._left(), learning_rate, parts)
+
+    def _left(self) -> float:
+        """Seconds that are left, at the pace of the last steps."""
+        if self.finished:
+            return 0.0
+        seconds = (self.training.steps - self.number) * sum(self._recent) / len(self._recent)
+        allowed = 60 * self.training.max_minutes
+        return min(seconds, max(allowed - self.seconds, 0)) if allowed else seconds
 
     def _learn(self, batch: int, device: torch.device) -> tuple[float, dict[str, float]]:
         """A step on `batch` patches, which from now on is how many there are at a time."""
