@@ -208,7 +208,8 @@ def _density(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
 
 
 def _spherical(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    return Fitted(pointing(x, k, config.seed, config.restarts))
+    # on the sphere one start in a few finds the best partition, where in space almost all do
+    return Fitted(pointing(x, k, config.seed, 3 * config.restarts))
 
 
 METHODS: dict[str, Callable[[Tensor, int, SegmentationConfig], Fitted]] = {
