@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
 
 from napari_ae_seg.config import SegmentationConfig
@@ -14,13 +15,14 @@ from . import extras, recipe, work
 from .clusters import ClusterTable
 from .controls import Slider, tooltip
 from .forms import Form, beside, column, fold, menu, read, row_of, scrolling, sentence, values
+from .jobs import Job
 from .layers import NO_IMAGE, LayerPicker, heed, unwrapped
 from .live import UPDATING, Live
 from .models import ModelPicker, ask_where
 from .preferences import run_defaults
 from .runner import Dock, Runner
 from .sources import Options
-from .view import View
+from .view import View, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 FIRST = ("n_clusters",)
 """Fields above the button; all others are under Advanced, these first:"""
 THEN = ("method", "features", "smoothing", "cut")
+
+WARM_UP_MS = 300
 
 TIP = "Find the parts of the image and show them as labels."
 TRAIN_TIP = "Let an autoencoder learn this image first, then segment with it. Slower, and better on unusual images."
@@ -53,6 +57,7 @@ class SegmentWidget(Dock):
         self._connect()
         self._follow_image()
         self._show(None)
+        QTimer.singleShot(WARM_UP_MS, self._warm_up)
 
     @property
     def result(self) -> Result | None:
@@ -104,6 +109,12 @@ class SegmentWidget(Dock):
         if result is not None and not self.runner.running:
             then: Callable[[Any], Any] = lambda drawn: extras.show(self._viewer, drawn)  # noqa: E731
             self.runner.run("Drawing", lambda report: extras.picture(result, which, report), then)
+
+    def _warm_up(self) -> None:
+        """Once the dock is there, do in the background what would make the first labels wait."""
+        job = Job("Warming up", warm_up, self, quiet=True)
+        job.ended.connect(job.deleteLater)
+        job.start()
 
     def _start(self, title: str, task: Callable[[Request, Reporter], Result]) -> None:
         try:

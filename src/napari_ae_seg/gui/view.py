@@ -97,7 +97,7 @@ class View(QObject):
     def _start(self, result: Result) -> None:
         self.start_anew()
         for number, segments in enumerate(result.segments):
-            layer = Labels(segments.labels.copy(), **{**segments.layer, "colormap": _colormap(segments)})
+            layer = make_layer(segments)
             self._viewer.add_layer(layer)
             history = History(layer, result, partial(self._moved, number))
             layer.events.paint.connect(self._painted)
@@ -117,6 +117,18 @@ class View(QObject):
             self.start_anew()
             self.closed.emit()
         self.removed.emit(event.value)
+
+
+def make_layer(segments: Segments) -> Labels:
+    """A labels layer of `segments`, in one byte per pixel: napari draws and undoes that several times faster."""
+    small = segments.labels.astype(np.uint8 if segments.labels.max(initial=0) < 256 else np.uint16)
+    return Labels(small, **{**segments.layer, "colormap": _colormap(segments)})
+
+
+def warm_up(_: Any = None) -> None:
+    """Let napari compile what it draws labels with, which takes it seconds the first time."""
+    colours = {None: (0.0, 0.0, 0.0, 0.0), 0: (0.0, 0.0, 0.0, 0.0), 1: (1.0, 0.0, 0.0, 1.0)}
+    Labels(np.ones((2, 2), np.uint8), colormap=DirectLabelColormap(color_dict=colours), features={"index": [1]})
 
 
 def dress(layer: Labels, segments: Segments) -> None:

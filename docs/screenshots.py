@@ -1,0 +1,146 @@
+"""The pictures in docs/images: both docks at work in a window of 1200x800, in the dark and the light theme.
+
+Run by `make docs-screenshots`, under Xvfb; settings and models of the person who runs it are left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+IMAGES = Path(__file__).parent / "images"
+MANIFEST = Path(__file__).parents[1] / "src" / "napari_ae_seg" / "napari.yaml"
+SIZE = (1200, 800)
+
+
+def main() -> None:
+    """Draws every picture, or those whose name begins like the command line's words."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NAPARI_CONFIG"] = f"{folder}/settings.yaml"
+        IMAGES.mkdir(exist_ok=True)
+        for theme in ("dark", "light"):
+            for name, draw in PICTURES.items():
+                if not sys.argv[1:] or name.startswith(tuple(sys.argv[1:])):
+                    _draw(f"{name}-{theme}", theme, draw, Path(folder))
+
+
+def segment(viewer: Any) -> None:
+    """The Segment dock after a press and a slide."""
+    _sample(viewer, "tissue")
+    dock = _dock(viewer, "Segment")
+    dock.forms[0].write({"n_clusters": 4})
+    dock.button.click()
+    _until(lambda: not dock.runner.running)
+    dock.table.item(0, 0).setText("nuclei")
+    _until(lambda: not dock.runner.running)
+    _label_opacity(viewer, 0.5)
+
+
+def segment_first(viewer: Any) -> None:
+    """The Segment dock as it opens."""
+    _sample(viewer, "nuclei")
+    _dock(viewer, "Segment")
+
+
+def segment_advanced(viewer: Any) -> None:
+    """The Segment dock with its options unfolded."""
+    from superqt import QCollapsible
+
+    _sample(viewer, "volume")
+    dock = _dock(viewer, "Segment")
+    for fold in dock.findChildren(QCollapsible):
+        fold.expand()
+
+
+def train(viewer: Any) -> None:
+    """The Train autoencoder dock in the middle of a training."""
+    _sample(viewer, "cells")
+    dock = _dock(viewer, "Train autoencoder")
+    _until(lambda: dock.cost.text() != "")
+    dock.train_button.click()
+    _until(lambda: dock.fit is not None and dock.fit.number >= 90)
+    dock.pause_button.click()
+    _until(lambda: not dock.runner.running)
+
+
+def train_advanced(viewer: Any) -> None:
+    """The Train autoencoder dock scrolled to its options."""
+    from qtpy.QtWidgets import QScrollArea
+    from superqt import QCollapsible
+
+    _sample(viewer, "cells")
+    dock = _dock(viewer, "Train autoencoder")
+    _until(lambda: dock.cost.text() != "")
+    for fold in dock.findChildren(QCollapsible):
+        fold.expand()
+    _wait(0.3)
+    dock.findChildren(QScrollArea)[0].verticalScrollBar().setValue(430)
+
+
+PICTURES: dict[str, Callable[[Any], None]] = {
+    "segment": segment,
+    "segment-first": segment_first,
+    "segment-advanced": segment_advanced,
+    "train": train,
+    "train-advanced": train_advanced,
+}
+
+
+def _draw(name: str, theme: str, draw: Callable[[Any], None], folder: Path) -> None:
+    import napari
+    from napari.settings import get_plugin_settings, get_settings
+    from npe2 import PluginManager, PluginManifest
+
+    manager = PluginManager.instance()
+    if "napari-ae-seg" not in manager:
+        manager.register(PluginManifest.from_file(MANIFEST))
+    get_settings().appearance.theme = theme
+    get_plugin_settings("napari-ae-seg").models.folder = str(folder / f"models-{theme}")
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*SIZE)
+    draw(viewer)
+    _wait(0.6)
+    viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
+    print(IMAGES / f"{name}.png")
+    viewer.close()
+    _wait(0.2)
+
+
+def _sample(viewer: Any, name: str) -> None:
+    viewer.open_sample("napari-ae-seg", name)
+    viewer.reset_view()
+
+
+def _dock(viewer: Any, name: str) -> Any:
+    return viewer.window.add_plugin_dock_widget("napari-ae-seg", name)[1]
+
+
+def _label_opacity(viewer: Any, opacity: float) -> None:
+    from napari.layers import Labels
+
+    for layer in viewer.layers:
+        if isinstance(layer, Labels):
+            layer.opacity = opacity
+
+
+def _until(over: Callable[[], bool], seconds: float = 300.0) -> None:
+    end = time.perf_counter() + seconds
+    while not over():
+        if time.perf_counter() > end:
+            sys.exit(f"not done after {seconds} s")
+        _wait(0.02)
+
+
+def _wait(seconds: float) -> None:
+    from qtpy.QtTest import QTest
+
+    QTest.qWait(round(seconds * 1000))
+
+
+if __name__ == "__main__":
+    main()
