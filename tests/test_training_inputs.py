@@ -208,7 +208,7 @@ def test_a_training_is_estimated_before_it_starts():
     expected = estimate(stack, training)
     fit = Fit.on(stack, training)
     list(fit)
-    assert fit.seconds / 5 < expected.seconds < fit.seconds * 5  # a busy machine may be that uneven
+    assert fit.seconds / 8 < expected.seconds < fit.seconds * 8  # a busy machine may be that uneven
     assert 50 * 2**20 < expected.bytes < 4 * 2**30
     wide = estimate(stack, training, NetworkConfig(width=32))
     assert wide.seconds > expected.seconds
