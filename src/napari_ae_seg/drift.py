@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from .encoding import pad_to
+from .errors import AssumptionWarning, DriftWarning
 
 if TYPE_CHECKING:
     from .images.normalise import Normaliser
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 PATCHES = 16
 SIDE = {2: 64, 3: 32}
+PIXEL_SIZE = 1.2
+"""Ratio of pixel sizes above which a model may not fit an image."""
 MUCH = 2.0
 """How many times the error of the fitting images counts as much worse."""
 
@@ -41,6 +45,23 @@ def error(model: Autoencoder, image: Image, normaliser: Normaliser, seed: int = 
     return total / count if count else math.nan
 
 
+def warn(model: Autoencoder, image: Image, normaliser: Normaliser, usual: float) -> None:
+    """Warns of an image unlike those before, in how badly it is redrawn (`usual`: as those were) or in its pixels."""
+    unlike = sentence(error(model, image, normaliser), usual, image.name)
+    if unlike:
+        warnings.warn(unlike, DriftWarning, stacklevel=4)
+    if not model.spacing or image.units != model.units:
+        return
+    ratio = max(max(a / b, b / a) for a, b in zip(model.spacing, image.spacing, strict=True))
+    if ratio > PIXEL_SIZE:
+        warnings.warn(
+            f"{image.name}: its pixels measure {_measures(image.spacing)}, those of the training images "
+            f"{_measures(model.spacing)}: objects look {ratio:.1f} times as large or small; --rescale resamples it",
+            AssumptionWarning,
+            stacklevel=4,
+        )
+
+
 def sentence(found: float, usual: float, name: str) -> str:
     """What to tell the person, or "" if the image is like the ones before.
 
@@ -58,3 +79,7 @@ def sentence(found: float, usual: float, name: str) -> str:
 def _span(size: int, side: int, rng: np.random.Generator) -> slice:
     start = int(rng.integers(max(1, size - side + 1)))
     return slice(start, min(size, start + side))
+
+
+def _measures(spacing: tuple[float, ...]) -> str:
+    return " x ".join(f"{size:g}" for size in spacing)

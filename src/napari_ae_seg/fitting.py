@@ -19,6 +19,7 @@ from .segment.choice import choose_space
 from .segment.choose import choose_k
 from .segment.cluster import Clusters, fit_clusters, matched, reorder
 from .segment.features import fit_space
+from .segment.survive import Patch
 from .training import train
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 BUDGET = 2_000_000
 """Pixels whose maps are held at once while fitting."""
+
+
+CANVAS = 300_000
+"""Cells of features that are kept to see which clusters survive smoothing."""
 
 
 @dataclass(frozen=True)
@@ -75,24 +80,29 @@ def fitting_maps(
     return maps
 
 
-def sample_places(maps: Sequence[Maps], space: FeatureSpace, count: int, seed: int) -> Sample:
-    """At most `count` valid places of `maps`, spread evenly over the blocks by their size."""
+def sample_places(maps: Sequence[Maps], space: FeatureSpace, count: int, seed: int) -> tuple[Sample, list[Patch]]:
+    """At most `count` valid places of `maps`, spread evenly over the blocks by their size; and blocks of features."""
     rng = np.random.default_rng(seed)
     valid = [_cells(one.valid, space.grid).cpu().numpy().ravel() for one in maps]
     total = sum(int(v.sum()) for v in valid)
     x, latents, intensity = [], [], []
+    canvas: list[Patch] = []
     for one, cells in zip(maps, valid, strict=True):
         places = np.flatnonzero(cells)
         share = min(len(places), -(-count * len(places) // total))
         places = np.sort(rng.choice(places, share, replace=False)) if share else places[:0]
         index = torch.from_numpy(places)
-        features = space.transform(one).flatten(1)
+        block = space.transform(one)
+        features = block.flatten(1)
+        if sum(there.size for there in valid[: len(canvas) + 1]) <= CANVAS or not canvas:
+            there = torch.from_numpy(cells.reshape(block.shape[1:]))
+            canvas.append(Patch(block.cpu(), there, one.raw.mean(0).cpu()))
         x.append(features[:, index.to(features.device)].T.cpu().numpy())
         size = tuple(-(-s // space.grid) for s in one.raw.shape[1:])
         where = np.stack(np.unravel_index(places, size)) * space.grid
         latents.append(_at(one.levels[-1], where // one.strides[-1]))
         intensity.append(_at(one.raw, where).mean(1))
-    return Sample(np.concatenate(x), np.concatenate(latents), np.concatenate(intensity))
+    return Sample(np.concatenate(x), np.concatenate(latents), np.concatenate(intensity)), canvas
 
 
 def shipped_for(stack: Stack, config: SegmentationConfig) -> Autoencoder:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .segment.edits import Edits
     from .segment.maps import Maps
     from .segment.space import FeatureSpace
+    from .segment.survive import Survivors
 
 SCORES = 256 * 2**20
 """Bytes of scores above which they are kept in a temporary file."""
@@ -43,17 +44,6 @@ Region = tuple[slice, ...]
 Write = Callable[[int, Tile, np.ndarray, np.ndarray, np.ndarray], None]
 """Takes sample n, a tile, and its native values, labels and confidence, halo included."""
 After = Callable[[np.ndarray], np.ndarray]
-
-
-class Scorer(Protocol):
-    """Anything that scores features: clusters, or a guide on top of them."""
-
-    @property
-    def k(self) -> int:
-        """Number of labels."""
-
-    def scores(self, features: Tensor) -> Tensor:
-        """Log memberships (K, *grid) of features (F, *grid)."""
 
 
 @dataclass
@@ -87,7 +77,7 @@ class Labeller:
     model: Autoencoder
     normaliser: Normaliser
     space: FeatureSpace
-    scorer: Scorer
+    scorer: Survivors
     config: SegmentationConfig
     anisotropy: tuple[float, ...]
     grid: int
@@ -119,6 +109,20 @@ class Labeller:
             raw.append(image.block(n, tuple(slice(0, s) for s in image.shape[2:])))
             features.append(whole)
         return Prepared(image, raw, features)
+
+    def latents(self, image: Image, report: Report) -> list[Tensor]:
+        """Per sample of `image` the latent map (latents, *space / stride) on the CPU, as the network gives it."""
+        net, found = self.model.net, []
+        for n in range(image.shape[0]):
+            whole: Tensor | None = None
+            for tile, maps in self.encoded(image, n, report):
+                part, stride = maps.levels[-1], maps.strides[-1]
+                if whole is None:
+                    whole = torch.zeros((net.latents, *(-(-s // stride) for s in image.shape[2:])))
+                whole[scaled(tile.core, stride)] = part[scaled(tile.inner, stride)].cpu()
+            assert whole is not None  # an image has no empty axes
+            found.append(whole)
+        return found
 
     def label(self, image: Image, prepared: Prepared | None, write: Write, report: Report) -> None:
         """Writes the labels and the confidence of every pixel of `image`."""
@@ -174,12 +178,14 @@ class Labeller:
         valid = torch.from_numpy(self.normaliser.valid(block)).to(scores.device)
         data = filters.coverage(valid, [self.grid] * valid.ndim)
         weight = None if bool(valid.all()) else (data > 0).float()
+        sure = filters.smooth(torch.softmax(scores, 0), sigma, weight)  # what mean-field makes of it is sure of all
         q = smooth.mean_field(scores, self.config.smoothing, sigma, weight)
         q = smooth.upsample(q, self.grid, block.shape[1:])
         if self.config.sharpen:
             guide = torch.from_numpy(self.normaliser.standard(block)).to(q.device).mean(0)
-            q = smooth.sharpen(q, guide, self.anisotropy)
-        confidence, label = q.max(0)
+            q = self.scorer.sharpened(q, guide, self.anisotropy)
+        label = q.argmax(0)
+        confidence = smooth.upsample(sure, self.grid, block.shape[1:]).gather(0, label[None])[0]
         labels = torch.where(valid, label + 1, 0).to(torch.int32)
         return labels.cpu().numpy(), (confidence.clamp(0, 1) * valid).cpu().numpy()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import torch
 from . import devices, drift, files
 from .config import SegmentationConfig
 from .encoding import check_channels
-from .errors import AssumptionWarning, DriftWarning, ModelFileError
+from .errors import ModelFileError
 from .fitting import (
     Sample,
     choose,
@@ -35,13 +34,18 @@ from .regional import labelled, regions_of
 from .segment.cluster import Clusters
 from .segment.edits import Edits
 from .segment.features import grid_of
+from .segment.lasso import Parted, separated
 from .segment.space import FeatureSpace
+from .segment.survive import Patch, Survivors, survivors
 from .segment.tree import Tree, grow
 from .segments import Segments, Tally, colour, summary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import Tensor
+
+    from .images.normalise import Normaliser
     from .images.stack import Image
     from .images.tiles import Tile
     from .segment.regions import Regions
@@ -50,8 +54,6 @@ PARTS = {"autoencoder": "model", "space": "space", "clusters": "clusters", "tree
 """Parts of a segmenter's file and the attributes that hold them."""
 FEW = 8
 """Images of a stack whose error counts as usual."""
-PIXEL_SIZE = 1.2
-"""Ratio of pixel sizes above which a model may not fit an image."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,10 @@ class Segmenter:
     sample: Sample = field(repr=False)
     usual_error: float = 0.0
     """How badly the network redraws the images that this was fitted on."""
+    kept: Survivors | None = None
+    """What keeps each cluster in the picture."""
+    canvas: list[Patch] = field(default_factory=list, repr=False)
+    """A part of the fitting images, to see anew which clusters survive smoothing; not kept in a file."""
 
     @classmethod
     def fit(
@@ -97,13 +103,14 @@ class Segmenter:
         maps = fitting_maps(model, stack, config, grid, report, fit_normaliser(model, stack, config))
         report(Progress("cluster", 0, 1))
         space, method, sentence = choose(config.but(stride=grid), maps, anisotropy)
-        sample = sample_places(maps, space, config.samples, config.seed)
+        sample, canvas = sample_places(maps, space, config.samples, config.seed)
         clusters, why = cluster(sample, config, method, None)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
         usual = max(drift.error(model, image, fit_normaliser(model, stack, config)) for image in stack.images[:FEW])
         report(Progress("cluster", 1, 1))
         sentence = " ".join(part for part in (sentence, why) if part)
-        return cls(model, config, space, method, clusters, tree, Edits(), sentence, anisotropy, grid, sample, usual)
+        fitted = cls(model, config, space, method, clusters, tree, Edits(), sentence, anisotropy, grid, sample, usual)
+        return replace(fitted, canvas=canvas)._surviving()
 
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
@@ -116,12 +123,14 @@ class Segmenter:
         config = self.config.but(**changes)
         refit = {"n_clusters", "max_clusters", "method", "covariance", "samples", "restarts", "seed"}
         if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
-            return replace(self, config=config)
+            return replace(self, config=config)._surviving()
         method = self.method if config.method == self.config.method else method_of(config.method)
         clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
         sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
-        return replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
+        return replace(
+            self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence, kept=None
+        )._surviving()
 
     def apply(
         self, stack: Stack, out: Any = None, report: Report = silent, rescale: bool = False
@@ -182,6 +191,21 @@ class Segmenter:
         """The segmenter that gives the places of `labels` the label 0."""
         return replace(self, edits=self.edits.background(*labels))
 
+    def separate(self, parted: Parted, name: str = "") -> Segmenter:
+        """The segmenter with one more cluster, the last, of what is like the places that a lasso holds."""
+        if self.method == "regions":
+            raise ValueError("regions are merged, not clustered: choose another method to add a cluster")
+        if self.config.cut:
+            raise ValueError("a new cluster stands beside the clusters themselves: set the granularity to 0 first")
+        clusters = separated(self.clusters, parted, self.config.seed)
+        tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=self.config.seed)
+        edits = self.edits.rename(clusters.k, name) if name else self.edits
+        return replace(self, clusters=clusters, tree=tree, edits=edits, kept=None)._surviving()
+
+    def latents(self, image: Image, report: Report = silent) -> list[Tensor]:
+        """Per sample of `image` the latent map (latents, *space / stride) as the network gives it."""
+        return self._labeller(image).latents(image, report)
+
     def save(self, path: str | Path) -> None:
         """Writes everything to one file: autoencoder, features, clusters, edits."""
         parts = {name: getattr(self, attribute) for name, attribute in PARTS.items()}
@@ -199,6 +223,7 @@ class Segmenter:
             "anisotropy": list(self.anisotropy),
             "grid": self.grid,
             "usual_error": self.usual_error,
+            "kept": self.kept.state() if self.kept else {},
         }
         files.write(path, header, tensors)
 
@@ -214,12 +239,13 @@ class Segmenter:
 
         try:
             about = header["segmenter"]
+            clusters = Clusters.from_state(header["clusters"], part("clusters"))
             return cls(
                 model=Autoencoder.from_state(header["autoencoder"], part("autoencoder")),
                 config=SegmentationConfig(**about["config"]),
                 space=FeatureSpace.from_state(header["space"], part("space")),
                 method=about["method"],
-                clusters=Clusters.from_state(header["clusters"], part("clusters")),
+                clusters=clusters,
                 tree=Tree.from_state(header["tree"], part("tree")),
                 edits=Edits.from_state(header["edits"], part("edits")),
                 sentence=about["sentence"],
@@ -227,20 +253,31 @@ class Segmenter:
                 grid=about["grid"],
                 sample=Sample(**part("sample")),
                 usual_error=about["usual_error"],
+                kept=Survivors(clusters, **{name: tuple(value) for name, value in about["kept"].items()}),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} lacks a part of a segmenter ({error}): another version wrote it") from error
 
-    def _labeller(self, image: Image, **options: Any) -> Labeller:
-        config = options.pop("config", self.config)
-        norm = fit_normaliser(self.model, Stack((image,)), config)
-        return Labeller(self.model, norm, self.space, self.clusters, config, self.anisotropy, self.grid, **options)
+    def _surviving(self) -> Segmenter:
+        """The same in which smoothing erases no cluster, as far as can be seen on the canvas."""
+        if not self.canvas or self.method == "regions":
+            return self
+        finish = self.config.smoothing, self.config.sharpen, self.space.grid, self.anisotropy
+        return replace(self, kept=survivors(self.clusters, self.canvas, *finish))
+
+    def _normaliser(self, image: Image, config: SegmentationConfig | None = None) -> Normaliser:
+        return fit_normaliser(self.model, Stack((image,)), config or self.config)
+
+    def _labeller(self, image: Image, config: SegmentationConfig | None = None, **options: Any) -> Labeller:
+        config = config or self.config
+        normaliser, scorer = self._normaliser(image, config), self.kept or Survivors(self.clusters)
+        return Labeller(self.model, normaliser, self.space, scorer, config, self.anisotropy, self.grid, **options)
 
     def apply_to(self, image: Image, out: Any = None, report: Report = silent, rescale: bool = False) -> Segments:
         """Segments of one image, as `apply` gives them."""
         if rescale and self.model.spacing and image.spacing != self.model.spacing:
             return self._rescaled(image, out, report)
-        self._warn(image)
+        drift.warn(self.model, image, self._normaliser(image), self.usual_error)
         if out is None and image.shape[0] * np.prod(image.shape[2:]) <= IN_MEMORY:
             return self.label(self._labeller(image).prepared(image, report), report=report)
         if self.method == "regions":
@@ -304,7 +341,7 @@ class Segmenter:
     def _regions_of(self, prepared: Prepared) -> list[Regions]:
         key = ("regions", self.config.n_clusters, self.config.superpixels)
         if key not in prepared.cache:
-            normaliser = fit_normaliser(self.model, Stack((prepared.image,)), self.config)
+            normaliser = self._normaliser(prepared.image)
             prepared.cache[key] = regions_of(prepared, self.space, self.config, normaliser, self.anisotropy)
         found: list[Regions] = prepared.cache[key]
         return found
@@ -337,24 +374,6 @@ class Segmenter:
         names = self.tree.cut_colours(min(self.config.cut, self.clusters.k)) + 1
         return np.concatenate([[0], names[np.searchsorted(self.tree.owner, np.arange(self.clusters.k))]])
 
-    def _warn(self, image: Image) -> None:
-        """Warns of an image unlike those before: in how well it is redrawn, or in the size of its pixels."""
-        normaliser = fit_normaliser(self.model, Stack((image,)), self.config)
-        unlike = drift.sentence(drift.error(self.model, image, normaliser), self.usual_error, image.name)
-        if unlike:
-            warnings.warn(unlike, DriftWarning, stacklevel=4)
-        trained = self.model.spacing
-        if not trained or image.units != self.model.units:
-            return
-        ratio = max(max(a / b, b / a) for a, b in zip(trained, image.spacing, strict=True))
-        if ratio > PIXEL_SIZE:
-            warnings.warn(
-                f"{image.name}: its pixels measure {_measures(image.spacing)}, those of the training images "
-                f"{_measures(trained)}: objects look {ratio:.1f} times as large or small; --rescale resamples it",
-                AssumptionWarning,
-                stacklevel=4,
-            )
-
     def _segments(self, image: Image, labels: np.ndarray, confidence: np.ndarray, tally: Tally) -> Segments:
         colours = {i + 1: colour(self._colour_index(i) + 1) for i in range(len(tally.size) - 1)}
         colours |= self.edits.colours
@@ -379,7 +398,3 @@ class Segmenter:
         """A colour that the cluster keeps from fit to fit; parts of split clusters have further ones."""
         own = self.clusters.colours
         return own[cluster] if cluster < len(own) else max(own) + 1 + cluster - len(own)
-
-
-def _measures(spacing: tuple[float, ...]) -> str:
-    return " x ".join(f"{size:g}" for size in spacing)

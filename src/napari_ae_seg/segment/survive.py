@@ -1,0 +1,102 @@
+"""Clusters that smoothing would erase get a little more weight, so that every one of them stays in the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_ae_seg.segment import smooth
+
+if TYPE_CHECKING:
+    from napari_ae_seg.segment.cluster import Clusters
+
+FEWEST, SHARE = 6, 5e-4
+"""Cells that a cluster keeps at least, or as a share of all; or those it has before smoothing, if they are fewer."""
+FIRST, MOST = 0.5, 64.0
+"""Weights that are tried, each twice the one before."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A part of the fitting images, on which it is seen which clusters survive."""
+
+    features: Tensor
+    """(F, *grid)"""
+    valid: Tensor
+    """(*grid)"""
+    guide: Tensor
+    """(*space), the mean of the normalised channels."""
+
+
+@dataclass(frozen=True)
+class Survivors:
+    """Clusters and what keeps each of them in the picture."""
+
+    clusters: Clusters
+    added: tuple[float, ...] = ()
+    """Per cluster what is added to its score; () adds nothing."""
+    blunt: tuple[int, ...] = ()
+    """Clusters that sharpening would erase: thin, along edges; it takes nothing from them."""
+
+    @property
+    def k(self) -> int:
+        """Number of clusters."""
+        return self.clusters.k
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Log memberships (K, *grid) of features (F, *grid)."""
+        scores = self.clusters.scores(features)
+        if not any(self.added):
+            return scores
+        return scores + torch.tensor(self.added, device=scores.device).reshape(-1, *[1] * (scores.ndim - 1))
+
+    def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:
+        """Memberships (K, *space) whose borders follow the edges of `guide`."""
+        sharp = smooth.sharpen(memberships, guide, anisotropy)
+        for cluster in self.blunt:
+            sharp[cluster] = torch.maximum(sharp[cluster], memberships[cluster])
+        return sharp
+
+    def state(self) -> dict[str, Any]:
+        """Plain values, for a file."""
+        return {"added": list(self.added), "blunt": list(self.blunt)}
+
+
+def survivors(
+    clusters: Clusters, patches: Sequence[Patch], strength: float, sharpen: bool, grid: int, anisotropy: Sequence[float]
+) -> Survivors:
+    """The weights with which smoothing of `strength` and sharpening erase none of `clusters` on `patches`."""
+    found = Survivors(clusters)
+    if not patches:
+        return found
+    sigma = smooth.sigmas(grid, anisotropy)
+    plain = [torch.softmax(clusters.scores(patch.features), 0) for patch in patches]
+    before = _cells(plain, [patch.valid for patch in patches], clusters.k)
+    needed = torch.minimum(before, (SHARE * before.sum()).clamp_min(FEWEST))
+    added, weight = torch.zeros(clusters.k), FIRST
+    while True:
+        found = Survivors(clusters, tuple(added.tolist()))
+        smoothed = [smooth.mean_field(found.scores(patch.features), strength, sigma) for patch in patches]
+        lost = _cells(smoothed, [patch.valid for patch in patches], clusters.k) < needed
+        if weight > MOST or not lost.any():
+            break
+        added[lost], weight = weight, 2 * weight
+    if not sharpen:
+        return found
+    fine = [smooth.upsample(q, grid, patch.guide.shape) for q, patch in zip(smoothed, patches, strict=True)]
+    sharp = [smooth.sharpen(q, patch.guide, anisotropy) for q, patch in zip(fine, patches, strict=True)]
+    left = _cells(sharp, [torch.ones_like(patch.guide, dtype=torch.bool) for patch in patches], clusters.k)
+    return Survivors(clusters, found.added, tuple(np.flatnonzero((left < needed).numpy()).tolist()))
+
+
+def _cells(memberships: Sequence[Tensor], valid: Sequence[Tensor], k: int) -> Tensor:
+    """Cells in which each cluster is the likeliest: (K,)."""
+    counts = torch.zeros(k)
+    for q, there in zip(memberships, valid, strict=True):
+        counts += torch.bincount(q.argmax(0)[there], minlength=k)
+    return counts
