@@ -159,7 +159,7 @@ class Labeller:
     ) -> None:
         space, sharpen = image.shape[2:], self.config.sharpen
         sigma = smooth.sigmas(self.grid, self.anisotropy)
-        halo = self.grid * (smooth.mean_field_halo(sigma) if self.config.smoothing else 0) + self.grid
+        halo = self.grid * (smooth.mean_field_halo(sigma) + 1)
         halo += (smooth.sharpen_halo() if sharpen else 0) + self.reach
         todo = list(tiles(space, sides(space, self.side, self.grid), halo, self.grid))
         for done, tile in enumerate(todo):
