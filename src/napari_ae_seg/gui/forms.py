@@ -174,7 +174,7 @@ def column(widget: QWidget, spacing: int = 8, margin: int = 0) -> QVBoxLayout:
 def caption(text: str, tip: str = "") -> QLabel:
     """The words before a row; they line up across forms."""
     label = QLabel(text)
-    label.setMinimumWidth(CAPTION)
+    label.setFixedWidth(CAPTION)
     label.setToolTip(tooltip(tip) if tip else "")
     return label
 
@@ -191,7 +191,7 @@ def sentence(text: str = "") -> QLabel:
 WIDTH = 330
 """Width in pixels that a dock asks for."""
 
-CAPTION = 104
+CAPTION = 110
 """Width in pixels of the words before a row."""
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from .controls import Combo
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari.viewer import Viewer
+
+ROW = 22
+"""Height in pixels of a row of a list."""
 
 NO_IMAGE = "Open an image first, or a sample: File > Open Sample > AE Segmentation."
 """Why nothing can be done without an image layer."""
@@ -131,14 +134,20 @@ class LayerList(QListWidget):
                 item.setData(Qt.ItemDataRole.UserRole, layer)
                 item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
         self.blockSignals(False)
-        height = self.sizeHintForRow(0) if self.count() else 18
-        self.setFixedHeight(min(max(self.count(), 1), 5) * height + 6)
+        fit_rows(self)
         if self._ticked() != ticked:
             self.changed.emit()
 
     def _ticked(self) -> list[Layer]:
         items = [self.item(row) for row in range(self.count())]
         return [item.data(Qt.ItemDataRole.UserRole) for item in items if item.checkState() == Qt.CheckState.Checked]
+
+
+def fit_rows(rows: QListWidget, most: int = 5) -> None:
+    """Make the list as high as its rows, up to `most` of them."""
+    for row in range(rows.count()):
+        rows.item(row).setSizeHint(QSize(0, ROW))
+    rows.setFixedHeight(min(max(rows.count(), 1), most) * ROW + 4)
 
 
 def unwrapped(viewer: Viewer) -> Viewer:

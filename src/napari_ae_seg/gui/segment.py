@@ -8,7 +8,7 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
 
-from napari_ae_seg.config import SegmentationConfig
+from napari_ae_seg.config import RunConfig, SegmentationConfig
 from napari_ae_seg.session import current
 
 from . import extras, recipe, work
@@ -234,8 +234,9 @@ class SegmentWidget(Dock):
         self.open_button = QToolButton()
         self.open_button.setText("Open…")
         self.open_button.setToolTip(tooltip("Open a model file (.aeseg)."))
-        rest = [name for name in SegmentationConfig.model_fields if name not in (*FIRST, *THEN)]
-        self.forms = (Form(SegmentationConfig, FIRST), Form(SegmentationConfig, (*THEN, *rest)))
+        run = tuple(RunConfig.model_fields)
+        rest = (name for name in SegmentationConfig.model_fields if name not in (*FIRST, *THEN, *run))
+        self.forms = (Form(SegmentationConfig, FIRST), Form(SegmentationConfig, (*THEN, *rest, *run)))
         for form in self.forms:
             form.write(run_defaults())
         self.button = QPushButton("Segment")

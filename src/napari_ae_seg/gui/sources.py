@@ -13,7 +13,7 @@ from napari_ae_seg.images.stack import Stack, read
 
 from .controls import Combo
 from .forms import caption, rows
-from .layers import REGIONS, LayerList, LayerPicker, at_slice, region
+from .layers import REGIONS, LayerList, LayerPicker, at_slice, fit_rows, region
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,8 +193,7 @@ class Channels(QListWidget):
         for name in names:
             QListWidgetItem(name, self).setCheckState(Qt.CheckState.Checked)
         self.blockSignals(False)
-        height = self.sizeHintForRow(0) if names else 18
-        self.setFixedHeight(min(max(len(names), 1), 5) * height + 6)
+        fit_rows(self)
 
     def picked(self) -> tuple[int, ...]:
         """Numbers of the ticked channels; empty if that is all of them."""

@@ -20,10 +20,10 @@ LABELS = {
     "variational": "Variational",
     "masked_share": "Hidden share",
     "masked_block": "Hidden block",
-    "alpha": "Reconstruction weight",
+    "alpha": "Image weight",
     "beta": "Sparsity weight",
     "kl": "Prior weight",
-    "contrast": "Neighbour weight",
+    "contrast": "Alike nearby",
     "clip": "Gradient limit",
     "validation": "Held back",
     "patience": "Patience",
@@ -31,11 +31,11 @@ LABELS = {
     "max_minutes": "Minutes",
     "intensity": "Vary brightness",
     "flips": "Flip and turn",
-    "max_clusters": "At most",
+    "max_clusters": "Most clusters",
     "min_size": "Smallest region",
     "fill_holes": "Fill holes up to",
     "majority": "Majority radius",
-    "surround": "Skip dark surround",
+    "surround": "Skip surround",
     "normalise": "Brightness",
     "cut": "Granularity",
     "stride": "Resolution",
@@ -106,7 +106,12 @@ SUFFIXES = {
 }
 """The unit behind a number."""
 
-ZEROS = {"max_minutes": "no limit", "patience": "off", "target_loss": "off", "clip": "no limit", "cut": "off"}
+ZEROS = {
+    "max_minutes": "no limit",
+    "clip": "no limit",
+    **dict.fromkeys(("patience", "target_loss", "cut", "min_size", "fill_holes", "majority"), "off"),
+    **dict.fromkeys(("contrast", "intensity", "dropout", "weight_decay"), "off"),
+}
 """What 0 is called where it switches something off."""
 
 SLIDERS = {"n_clusters": 16, "smoothing": 20, "cut": 16}
