@@ -22,11 +22,29 @@ def test_objects_on_a_background_are_told_by_intensity():
     assert "Intensity" in choice.sentence
 
 
+def test_uneven_light_is_taken_out_of_the_intensities():
+    y, x = torch.meshgrid(torch.arange(240), torch.arange(240), indexing="ij")
+    spots = ((y % 24 - 12) ** 2 + (x % 24 - 12) ** 2 < 60).float()
+    raw = spots + y / 200 + 0.05 * noise(240, 240)
+    space, method, choice = choose_space(SegmentationConfig(), [block(raw, noise(1, 240, 240))], k=2)
+    assert (choice.features, method) == ("evened", "kmeans")
+    features = space.transform(block(raw, noise(1, 240, 240)))[0]
+    inside = spots[::2, ::2] > 0
+    assert features[inside].quantile(0.25) > features[~inside].quantile(0.95)
+
+
+def test_large_bright_areas_are_not_hollowed_out():
+    raw = 0.05 * noise(240, 240)
+    raw[:, 120:] += 3
+    _, _, choice = choose_space(SegmentationConfig(), [block(raw, noise(1, 240, 240))], k=2)
+    assert choice.features == "intensity"
+
+
 def test_regions_that_only_the_network_sees_are_told_by_texture():
     level = 0.3 * noise(2, 96, 96, seed=1)
     level[0, :, 48:] += 2
     space, method, choice = choose_space(SegmentationConfig(), [block(noise(96, 96), level)], k=2)
-    assert (space.name, method) == ("texture", "kmeans")
+    assert (space.name, method) == ("texture", "spherical")
     assert choice.branches["texture"].gap > choice.branches["intensity"].gap
 
 

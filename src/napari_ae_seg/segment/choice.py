@@ -1,7 +1,8 @@
 """Which features an image calls for: its intensities, grouped by k-means or by a Gaussian mixture, or texture.
 
-Where clusters of intensity form regions, intensity says it all, and learned features add only noise. Where they fall
-into pieces, something else makes the regions: texture, if texture falls into clearer groups than intensity does.
+Where clusters of intensity form regions, intensity says it all, and learned features add only noise; what remains to
+be told is whether its broad background is in the way or is what the image shows. Where they fall into pieces, something
+else makes the regions: texture, if texture falls into clearer groups than intensity does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_ae_seg.segment.features import fit_space, pick
+from napari_ae_seg.segment.features import fit_evened, fit_space, pick
 from napari_ae_seg.segment.kmeans import assign, kmeans
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ ASSUMED_K = 4
 """Clusters assumed while their number is still to be found."""
 TORN = 0.4
 """Fragmentation above which groups of intensity do not speak of regions."""
-STRUCTURED, UNGROUPED = 0.1, 0.0
-"""Gaps above which texture is considered, and below which intensities form no groups."""
+STRUCTURED = 0.1
+"""Gap above which texture is considered."""
+TOLERATED = 0.1
+"""Loss of gap up to which intensities are evened: uneven light and haze are the rule, and evening hurts little."""
 _SAMPLES = 3000
 _TINY = 1e-9
 
@@ -50,6 +53,7 @@ class Choice:
     """What was chosen, the numbers behind it, and one sentence for the person."""
 
     features: str
+    """"intensity", "evened" (intensity less most of its broad background) or "texture"."""
     method: str
     branches: dict[str, Branch]
     sentence: str
@@ -62,15 +66,17 @@ def choose_space(
     k: int = 0,
     seed: int = 0,
 ) -> tuple[FeatureSpace, str, Choice]:
-    """The space of features that `maps` call for, fitted, the method for it ("kmeans" or "gmm"), and why."""
+    """The space of features that `maps` call for, fitted, the method for it, and why."""
     k = k or ASSUMED_K
-    intensity = fit_space(config.but(features="intensity"), maps, anisotropy)
-    spaces, branches = {"intensity": intensity}, {"intensity": judge(intensity, maps, k, seed)}
+    spaces = {"intensity": fit_space(config.but(features="intensity"), maps, anisotropy)}
+    branches = {"intensity": judge(spaces["intensity"], maps, k, seed)}
     if torn(branches["intensity"]):
-        spaces["texture"] = fit_space(config.but(features="texture"), maps, anisotropy)
-        branches["texture"] = judge(spaces["texture"], maps, k, seed)
-    features, method, why = decide(branches["intensity"], branches.get("texture"))
-    return spaces[features], method, Choice(features, method, branches, why)
+        other, spaces["texture"] = "texture", fit_space(config.but(features="texture"), maps, anisotropy)
+    else:
+        other, spaces["evened"] = "evened", fit_evened(config, maps, anisotropy)
+    branches[other] = judge(spaces[other], maps, k, seed)
+    name, method, why = decide(branches)
+    return spaces[name], method, Choice(name, method, branches, why)
 
 
 def torn(intensity: Branch) -> bool:
@@ -78,25 +84,27 @@ def torn(intensity: Branch) -> bool:
     return intensity.fragmentation > TORN
 
 
-def decide(intensity: Branch, texture: Branch | None) -> tuple[str, str, str]:
-    """Features, method and a sentence that says why.
+def decide(branches: dict[str, Branch]) -> tuple[str, str, str]:
+    """One of the branches, the method for it, and a sentence that says why.
 
-    >>> decide(Branch(gap=0.5, fragmentation=0.2), None)[0]
+    >>> decide({"intensity": Branch(gap=0.5, fragmentation=0.2), "evened": Branch(gap=0.1, fragmentation=0.2)})[0]
     'intensity'
-    >>> decide(Branch(gap=-0.1, fragmentation=0.6), Branch(gap=0.4, fragmentation=0.0))[0]
+    >>> decide({"intensity": Branch(gap=-0.1, fragmentation=0.6), "texture": Branch(gap=0.4, fragmentation=0)})[0]
     'texture'
     """
-    if torn(intensity) and texture is not None and texture.gap > max(STRUCTURED, intensity.gap):
-        return "texture", "kmeans", "Texture was chosen: groups of intensity are torn to pieces, texture forms regions."
-    if torn(intensity):
+    intensity = branches["intensity"]
+    if not torn(intensity):
+        if branches["evened"].gap > intensity.gap - TOLERATED:
+            return "evened", "kmeans", "Intensity, evened against its broad background, was chosen: it forms regions."
         return (
             "intensity",
-            "gmm",
-            "Intensity with a Gaussian mixture was chosen: its groups are torn, but so is texture.",
+            "kmeans",
+            "Intensity was chosen: it forms regions, clearer ones than without its background.",
         )
-    if intensity.gap < UNGROUPED:
-        return "intensity", "gmm", "Intensity with a Gaussian mixture was chosen: the intensities form no clear groups."
-    return "intensity", "kmeans", "Intensity was chosen: its groups form regions."
+    if branches["texture"].gap > max(STRUCTURED, intensity.gap):
+        why = "Texture was chosen: groups of intensity are torn to pieces, texture forms regions."
+        return "texture", "spherical", why
+    return "intensity", "gmm", "Intensity with a Gaussian mixture was chosen: no features form clear regions."
 
 
 def judge(space: FeatureSpace, maps: Sequence[Maps], k: int, seed: int = 0) -> Branch:

@@ -26,6 +26,10 @@ SMALL = 200
 PIXEL, MIXED, TEXTURE, LASTING = 1.0, 2.0, 8.0, 16.0
 """Sigmas in pixels: of the image itself, of the network's part in mixed and in texture features, and of the smoothing
 that tells lasting texture from chance."""
+BACKGROUND = {2: 32.0, 3: 16.0}
+"""Sigma in pixels of the broad background that evened intensities are relieved of, in pictures and in volumes."""
+EVENED = 0.75
+"""Share of that background that is taken away: all of it would hollow out large objects."""
 PRINCIPAL, FACTORS = 12, 8
 """Directions kept of the mixed and of the texture features."""
 _FEW = 4096
@@ -48,8 +52,14 @@ def fit_space(
     """The space that `config.features` names, fitted on blocks; `anisotropy` is spacing over the finest, per axis."""
     if config.features not in SPACES:
         raise ValueError(f"there are no features {config.features!r}; there are {', '.join(SPACES)}")
-    grid = grid_of(config, np.max([block.space for block in maps], axis=0))
-    return SPACES[config.features](_Fitting(maps, grid, anisotropy))
+    return SPACES[config.features](_Fitting(config, maps, anisotropy))
+
+
+def fit_evened(
+    config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float] | None = None
+) -> FeatureSpace:
+    """Intensities less most of their broad background, so that an object counts as bright if it is so for its place."""
+    return _evened(_Fitting(config, maps, anisotropy))
 
 
 def draw(space: FeatureSpace, maps: Sequence[Maps], n: int, seed: int) -> np.ndarray:
@@ -72,16 +82,17 @@ def pick(rows: Sequence[torch.Tensor], n: int, seed: int) -> torch.Tensor:
 class _Fitting:
     """The sampled blocks, and statistics of their sources."""
 
-    def __init__(self, maps: Sequence[Maps], grid: int, anisotropy: Sequence[float] | None) -> None:
+    def __init__(self, config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float] | None) -> None:
         if not maps:
             raise ValueError("features are fitted on at least one block")
         self.tone = Tone.fit(maps)
-        self.maps, self.grid = [block.toned(self.tone) for block in maps], grid
+        self.maps = [block.toned(self.tone) for block in maps]
+        self.grid = grid_of(config, np.max([block.space for block in maps], axis=0))
         self.anisotropy = tuple(anisotropy or (1.0,) * len(maps[0].space))
         self.levels = [str(i) for i in range(len(maps[0].levels))]
         self._standard: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for lattice in (4, 2, 1):
-            self.lattice = [max(grid, filters.power_of_two(lattice / a)) for a in self.anisotropy]
+            self.lattice = [max(self.grid, filters.power_of_two(lattice / a)) for a in self.anisotropy]
             if sum(math.prod(b.space) for b in maps) >= _FEW * math.prod(self.lattice):
                 break
 
@@ -160,6 +171,13 @@ def _intensity(fit: _Fitting) -> FeatureSpace:
     return fit.space("intensity", channels, (term,), "The intensities, slightly smoothed.")
 
 
+def _evened(fit: _Fitting) -> FeatureSpace:
+    channels = len(fit.standard("raw")[0])
+    sigma = BACKGROUND.get(len(fit.anisotropy), BACKGROUND[2])
+    terms = (_image(fit, channels), _image(fit, channels, sigma, -EVENED))
+    return fit.space("intensity", channels, terms, "The intensities, evened against their broad background.")
+
+
 def _mixed(fit: _Fitting) -> FeatureSpace:
     channels = len(fit.standard("raw")[0])
     sources = [(name, MIXED, fit.balance(name, MIXED)) for name in fit.levels]
@@ -205,10 +223,10 @@ SPACES: dict[str, Callable[[_Fitting], FeatureSpace]] = {
 """How each space of features is fitted."""
 
 
-def _image(fit: _Fitting, channels: int) -> Term:
-    """The image itself at sigma PIXEL, scaled to a total variance of 1, its channels in proportion."""
-    weight = np.eye(channels) * fit.balance("raw", PIXEL)
-    return fit.term("raw", PIXEL, (0, channels), weight, np.zeros(channels))
+def _image(fit: _Fitting, channels: int, sigma: float = PIXEL, share: float = 1.0) -> Term:
+    """The image smoothed by `sigma`, its channels in proportion, on a scale of total variance 1 at PIXEL."""
+    weight = np.eye(channels) * share * fit.balance("raw", PIXEL)
+    return fit.term("raw", sigma, (0, channels), weight, np.zeros(channels))
 
 
 def _network(
