@@ -89,6 +89,7 @@ OURS: dict[str, Callable[[Case], Labels]] = {
     "intensity": ours(features="intensity"),
     "mixed": ours(features="mixed"),
     "texture": ours(features="texture"),
+    "texture_sph": ours(features="texture", method="spherical"),
     "gmm": ours(method="gmm"),
     "bayes": ours(method="bayes"),
     "ward": ours(method="ward"),

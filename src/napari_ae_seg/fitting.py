@@ -126,7 +126,7 @@ def choose(
     """The space of features, the method, and why: what the person asked for, else what the image calls for."""
     if config.features != "auto":
         space = fit_space(config, maps, anisotropy)
-        return space, method_of(config.method), space.sentence
+        return space, method_of(config.method, space.name), space.sentence
     if config.method == "regions":
         space = fit_space(config.but(features="mixed"), maps, anisotropy)
         return space, "regions", "Whole regions are merged by what they look like and by the edges between them."
@@ -134,13 +134,15 @@ def choose(
     return space, method if config.method == "auto" else config.method, choice.sentence
 
 
-def method_of(asked: str) -> str:
-    """The method that is meant where features were asked for by name.
+def method_of(asked: str, features: str) -> str:
+    """The method that is meant where the features are known.
 
-    >>> method_of("auto")
-    'kmeans'
+    >>> method_of("auto", "texture"), method_of("gmm", "texture")
+    ('spherical', 'gmm')
     """
-    return "kmeans" if asked == "auto" else asked
+    if asked != "auto":
+        return asked
+    return "spherical" if features == "texture" else "kmeans"
 
 
 def cluster(sample: Sample, config: SegmentationConfig, method: str, previous: Clusters | None) -> tuple[Clusters, str]:

@@ -124,7 +124,7 @@ class Segmenter:
         refit = {"n_clusters", "max_clusters", "method", "covariance", "samples", "restarts", "seed"}
         if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
             return replace(self, config=config)._surviving()
-        method = self.method if config.method == self.config.method else method_of(config.method)
+        method = self.method if config.method == self.config.method else method_of(config.method, self.space.name)
         clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
         sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
