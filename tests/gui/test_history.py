@@ -75,3 +75,18 @@ def test_a_new_name_is_a_step_too(painted):
     layer.undo()
     layer.undo()
     assert told == ["renamed", "one"]
+
+
+def test_an_undo_during_a_preview_goes_back_from_the_picture_before_it(painted):
+    layer, kept, told = painted
+    kept.write(np.full((6, 8), 2), "two")
+    new = np.full((6, 8), 2)
+    new[3] = 3
+    kept.write(new, "three")
+    kept.preview(np.full((6, 8), 4))
+    layer.undo()
+    assert (layer.data == 2).all()
+    assert told == ["two"]
+    kept.preview(np.full((6, 8), 4))
+    layer.redo()
+    assert (layer.data == new).all()

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHeaderView,
+    QMenu,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
 
 from .controls import tooltip
 
@@ -14,10 +23,20 @@ if TYPE_CHECKING:
     from napari_ae_seg.segments import Segments
 
 COLUMNS = {
-    "Name": "Double-click to give the cluster a name, or its square to give it a colour.",
+    "Name": "Double-click to name a cluster; right-click for more. A click in the image selects its row.",
     "Share": "Share of the image.",
     "Sure": "How sure the pixels belong there, on average.",
 }
+EDITS: dict[str, tuple[str, Callable[[int], bool], str]] = {
+    "rename": ("Rename", lambda rows: rows == 1, "Select one cluster."),
+    "recolour": ("Colour…", lambda rows: rows == 1, "Select one cluster."),
+    "merge": ("Merge\tShift+M", lambda rows: rows > 1, "Select two clusters or more."),
+    "split": ("Split\tShift+S", lambda rows: rows == 1, "Select one cluster."),
+    "hide": ("Hide\tShift+H", lambda rows: rows > 0, "Select a cluster."),
+    "background": ("Make background\tShift+B", lambda rows: rows > 0, "Select a cluster."),
+}
+"""Method of the segmenter -> its words, how many clusters it takes, and what to do if there are too few."""
+
 ROWS = 8
 """Rows shown without scrolling."""
 
@@ -25,8 +44,7 @@ ROWS = 8
 class ClusterTable(QTableWidget):
     """One row per cluster of `segments`."""
 
-    renamed = Signal(int, str)
-    recoloured = Signal(int, tuple)
+    edited = Signal(str, tuple)  # a method of the segmenter and what it is given
     chosen = Signal(list)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -45,6 +63,8 @@ class ClusterTable(QTableWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemChanged.connect(self._edited)
         self.itemSelectionChanged.connect(lambda: self.chosen.emit(self.selected()))
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(lambda place: self.menu().exec(self.viewport().mapToGlobal(place)))
         self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
 
     def show_segments(self, segments: Segments) -> None:
@@ -71,18 +91,46 @@ class ClusterTable(QTableWidget):
         rows = sorted({index.row() for index in self.selectedIndexes()})
         return [self._label(row) for row in rows]
 
-    def ask_colour(self, row: int) -> None:
-        """Let the person choose the colour of a row."""
-        chosen = QColorDialog.getColor(parent=self)
-        if chosen.isValid():
-            self.recoloured.emit(self._label(row), (chosen.redF(), chosen.greenF(), chosen.blueF()))
+    def choose(self, label: int, add: bool = False) -> None:
+        """Select the row of `label`, alone or with those selected already."""
+        if not add:
+            self.clearSelection()
+        for row in range(self.rowCount()):
+            if self._label(row) == label:
+                kind = QItemSelectionModel.SelectionFlag
+                self.selectionModel().select(self.model().index(row, 0), kind.Select | kind.Rows)
+
+    def menu(self) -> QMenu:
+        """What can be done to the rows selected; what cannot says why."""
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for name, (text, count, why) in EDITS.items():
+            action = menu.addAction(text)
+            action.setEnabled(count(len(self.selected())))
+            action.setToolTip("" if action.isEnabled() else why)
+            action.triggered.connect(lambda _=False, name=name: self.act(name))
+        return menu
+
+    def act(self, name: str) -> None:
+        """Do `name`, a key of EDITS, to the rows selected, if it can be done."""
+        labels = self.selected()
+        if not EDITS[name][1](len(labels)):
+            return
+        if name == "rename":
+            self.editItem(self.item(self.selectedIndexes()[0].row(), 0))
+        elif name == "recolour":
+            chosen = QColorDialog.getColor(parent=self)
+            if chosen.isValid():
+                self.edited.emit("recolour", (labels[0], (chosen.redF(), chosen.greenF(), chosen.blueF())))
+        else:
+            self.edited.emit(name, tuple(labels))
 
     def _label(self, row: int) -> int:
         return int(self.item(row, 0).data(Qt.ItemDataRole.UserRole))
 
     def _edited(self, item: QTableWidgetItem) -> None:
         if item.column() == 0 and item.text().strip():
-            self.renamed.emit(self._label(item.row()), item.text().strip())
+            self.edited.emit("rename", (self._label(item.row()), item.text().strip()))
 
 
 def swatch(rgb: tuple[float, float, float]) -> QIcon:

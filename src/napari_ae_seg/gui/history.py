@@ -43,7 +43,7 @@ class History:
         self._steps: dict[int, _Step] = {}
         self._seen: list[int] = []
         self._ours = False
-        self._drawn: tuple[np.ndarray, Any] | None = None
+        self._drawn: np.ndarray | None = None
         layer.events.paint.connect(self._recorded)
         layer.events.set_data.connect(self._look)
 
@@ -55,21 +55,21 @@ class History:
     def preview(self, labels: np.ndarray) -> None:
         """Show `labels` without a step; the person's pixels stay."""
         if self._drawn is None:
-            self._drawn = (self.layer.data.copy(), self.state)
+            self._drawn = self.layer.data.copy()
         np.copyto(self.layer.data, labels, where=~self.painted, casting="unsafe")
         self._refresh()
 
     def forget_preview(self) -> None:
         """Show again what was there before the preview."""
         if self._drawn is not None:
-            self.layer.data[...] = self._drawn[0]
+            self.layer.data[...] = self._drawn
             self._drawn = None
             self._refresh()
 
     def write(self, labels: np.ndarray, state: Any, keep_painted: bool = True) -> None:
         """Put `labels`, which belong to `state`, into the layer as one step."""
         if self._drawn is not None:
-            self.layer.data[...] = self._drawn[0]
+            self.layer.data[...] = self._drawn
             self._drawn = None
         before = self.state
         changed = self.layer.data != labels
@@ -144,11 +144,25 @@ class History:
         now = self._keys()
         if now == self._seen:
             return
-        for key in [key for key in reversed(self._seen) if key not in now]:
-            self._apply(key, undo=True)
-        for key in [key for key in now if key not in self._seen]:
-            self._apply(key, undo=False)
+        gone = [key for key in reversed(self._seen) if key not in now]
+        back = [key for key in now if key not in self._seen]
         self._seen = now
+        self._end_preview(gone, back)
+        for key in gone:
+            self._apply(key, undo=True)
+        for key in back:
+            self._apply(key, undo=False)
+
+    def _end_preview(self, gone: list[int], back: list[int]) -> None:
+        """An undo or redo came during a preview: it is done to the picture from before the preview."""
+        if self._drawn is None:
+            return
+        picture, self._drawn = self._drawn, None
+        for keys, undo in ((gone, True), (back, False)):
+            for key in keys:
+                _replay(self._steps[key].atoms, picture, undo)
+        self.layer.data[...] = picture
+        self.layer.refresh(extent=False)
 
     def _apply(self, key: int, undo: bool) -> None:
         step = self._steps.get(key)
@@ -186,6 +200,20 @@ class _Packed:
 def _key(item: list[Any]) -> int:
     """What tells a history entry from others; undo and redo make a new list of its atoms in reverse, hence the min."""
     return min(id(atom) for atom in item)
+
+
+def _replay(atoms: list[Any], picture: np.ndarray, undo: bool) -> None:
+    """Take the change of a history entry back in `picture`, or make it again."""
+    for atom in reversed(atoms) if undo else atoms:
+        index, mask = _pixels(atom)
+        if hasattr(atom, "slice_key"):
+            value = atom.old_values if undo else atom.new_value
+        else:
+            value = atom[1] if undo else atom[2]
+        if mask is None:
+            picture[index] = value
+        else:
+            picture[index][mask] = value
 
 
 def _pixels(atom: Any) -> tuple[Any, np.ndarray | None]:

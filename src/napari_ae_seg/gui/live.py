@@ -35,6 +35,11 @@ class Live(QObject):
         self._quick: bool | None = None
         runner.busy.connect(self._free)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a wish that is not answered yet."""
+        return self._quick is not None
+
     def take(self, result: Result | None) -> None:
         """Start from `result` from now on; None answers no wish."""
         self.result = result

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
 from napari_ae_seg.config import RunConfig, SegmentationConfig
 from napari_ae_seg.session import current
 
-from . import extras, recipe, work
+from . import extras, recipe, touch, work
 from .clusters import ClusterTable
 from .controls import Slider, tooltip
 from .forms import Form, beside, column, fold, menu, read, row_of, scrolling, sentence, values
@@ -295,8 +295,8 @@ class SegmentWidget(Dock):
         self.view.closed.connect(lambda: self._show(None))
         self.view.removed.connect(self._removed)
         heed(self, current().changed, self._trained)
-        self.table.renamed.connect(lambda label, name: self.edit("rename", label, name))
-        self.table.recoloured.connect(lambda label, rgb: self.edit("recolour", label, rgb))
+        self.table.edited.connect(lambda name, given: self.edit(name, *given))
+        self.view.made.connect(lambda layer: touch.listen(layer, self.table.choose, self.table.act))
         for form in self.forms:
             form.changed.connect(self._changed)
             form.released.connect(lambda: self.live.want(quick=False))

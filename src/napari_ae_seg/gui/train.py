@@ -190,7 +190,9 @@ class TrainWidget(Dock):
     def _choose_preset(self, *_: Any) -> None:
         name = self.preset.currentData()
         for form in self.forms:
-            form.write({**defaults(form.config), **run_defaults(), **preset(name, form.config)})
+            chosen = preset(name, form.config)
+            latents = NetworkConfig(**preset(name, NetworkConfig)).latents  # its default depends on the kind
+            form.write({**defaults(form.config), "latents": latents, **run_defaults(), **chosen})
 
     def _changed(self, name: str) -> None:
         if name == "kind":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class View(QObject):
     """Shows the segments of a result, one layer per image, and knows what the person painted on them."""
 
+    made = Signal(object)  # a new labels layer
     moved = Signal(object)  # the Result that the picture shows again after an undo or redo
     touched = Signal()  # something was painted, undone or given up
     closed = Signal()  # a layer that shows the result was removed
@@ -102,6 +103,7 @@ class View(QObject):
             history = History(layer, result, partial(self._moved, number))
             layer.events.paint.connect(self._painted)
             self._histories.append(history)
+            self.made.emit(layer)
         self.touched.emit()
 
     def _moved(self, number: int, result: Any) -> None:

@@ -125,7 +125,7 @@ def finish(config: SegmentationConfig) -> dict[str, Any]:
 
 
 def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[Any, ...], tuple[Segments, ...]]:
-    from napari_ae_seg.segmenter import IN_MEMORY
+    from napari_ae_seg.labelling import IN_MEMORY
 
     prepared: list[Any] = []
     segments = []
