@@ -29,7 +29,7 @@ class Rule:
     """Share of the features, beside the image's own colours and fine texture, in what regions look like."""
 
 
-THINGS = Rule(size=0.5, difference=0.5, edge=2.0, share=0.5, threshold=0.18, balance=0.1)
+THINGS = Rule(size=0.5, difference=1.25, edge=2.0, share=0.5, threshold=0.09, balance=0.1)
 """Edges decide, and small things may stay: the best of those tried on photographs."""
 
 TEXTURES = Rule(size=1.0, difference=1.0, edge=1.0, share=0.5, threshold=43.0, balance=0.7)
