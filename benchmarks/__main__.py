@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("imports", "throughput", "clustering", "memory", "accuracy")
+ALL = ("imports", "throughput", "clustering", "explore", "memory", "accuracy", "classify")
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ def decode(model: Autoencoder, z: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"latent maps of this model are (N, {model.net.latents}, {', '.join('ZYX'[-model.ndim :])}), got {z.shape}"
         )
-    return np.stack([native(model, _drawn(model, torch.from_numpy(one))) for one in z])
+    return np.stack([native(model, _drawn(model, torch.from_numpy(np.array(one)))) for one in z])
 
 
 def generate(model: Autoencoder, n: int = 1, seed: int = 0) -> np.ndarray:

@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from . import match
+from .forest import Forest
 from .hierarchy import BAYES_PLACES, DENSITY_PLACES, WARD_PLACES, density, variational, ward
 from .kmeans import kmeans
+from .lasso import Lassoed
 from .mixture import Mixture, fit_mixture, from_precisions
 from .prototypes import Prototypes, around, covering, pointing
 from .tree import Tree, grow
@@ -44,7 +46,7 @@ class Clusters:
     """A fitted clustering of places; labels are cluster index + 1."""
 
     method: str
-    model: Prototypes | Mixture
+    model: Prototypes | Mixture | Lassoed
     sample: np.ndarray
     """(n, F) float32, the places it was fitted on."""
     colours: tuple[int, ...]
@@ -98,29 +100,21 @@ class Clusters:
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Everything `from_state` needs: plain values, and arrays."""
-        model = self.model.to(torch.device("cpu"))
+        about, arrays = _model_state(self.model.to(torch.device("cpu")))
         meta: dict[str, Any] = {
             "method": self.method,
             "colours": list(self.colours),
             "quality": self.quality,
             "curve": {str(k): value for k, value in self.curve.items()},
             "note": self.note,
+            "model": about,
         }
-        arrays = {"sample": self.sample}
-        if isinstance(model, Mixture):
-            meta["model"] = {"kind": "mixture", "likelihood": model.likelihood}
-        else:
-            meta["model"] = {"kind": "prototypes", "scale": model.scale}
-        arrays |= {name: value.numpy() for name, value in model.tensors().items()}
-        return meta, arrays
+        return meta, {"sample": self.sample, **arrays}
 
     @classmethod
     def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Clusters:
         """The clusters that `state` described."""
-        about = {name: value for name, value in meta["model"].items() if name != "kind"}
-        kept = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items() if name != "sample"}
-        kind: Callable[..., Prototypes | Mixture] = Mixture if meta["model"]["kind"] == "mixture" else Prototypes
-        model = kind(**kept, **about)
+        model = _model_of(meta["model"], {name: value for name, value in arrays.items() if name != "sample"})
         curve = {int(k): float(value) for k, value in meta["curve"].items()}
         return cls(
             meta["method"], model, arrays["sample"], tuple(meta["colours"]), dict(meta["quality"]), curve, meta["note"]
@@ -258,5 +252,31 @@ def _means(x: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     return np.asarray(sums / np.maximum(np.bincount(labels, minlength=k), 1)[:, None], np.float32)
 
 
-def _device(model: Prototypes | Mixture) -> torch.device:
+def _device(model: Prototypes | Mixture | Lassoed) -> torch.device:
+    if isinstance(model, Lassoed):
+        return model.order.device
     return model.means.device if isinstance(model, Mixture) else model.centres.device
+
+
+def _model_state(model: Prototypes | Mixture | Lassoed) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    if isinstance(model, Lassoed):
+        about, arrays = _model_state(model.base)
+        parts = {f"base/{name}": value for name, value in arrays.items()}
+        parts |= {f"forest/{name}": value for name, value in model.forest.state()[1].items()}
+        return {"kind": "lasso", "base": about}, {**parts, "order": model.order.numpy()}
+    figure = {"likelihood": model.likelihood} if isinstance(model, Mixture) else {"scale": model.scale}
+    kind = "mixture" if isinstance(model, Mixture) else "prototypes"
+    return {"kind": kind, **figure}, {name: value.numpy() for name, value in model.tensors().items()}
+
+
+def _model_of(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Prototypes | Mixture | Lassoed:
+    def under(prefix: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+    if meta["kind"] == "lasso":
+        forest = Forest.from_state({}, under("forest/"))
+        return Lassoed(_model_of(meta["base"], under("base/")), forest, torch.from_numpy(np.array(arrays["order"])))
+    about = {name: value for name, value in meta.items() if name != "kind"}
+    kept = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+    kind: Callable[..., Prototypes | Mixture] = Mixture if meta["kind"] == "mixture" else Prototypes
+    return kind(**kept, **about)

@@ -1,25 +1,27 @@
-"""A lasso round some places makes them a cluster of their own; everything else stays where it was."""
+"""A lasso round some places makes them a cluster of their own; everything else stays what it was."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .cluster import Clusters
-from .kmeans import assign, kmeans
-from .mixture import Mixture
-from .prototypes import Prototypes, covering, directions
+from .forest import Forest, fit_forest
 
-MEMBERS = 24
-"""Centres of a lassoed cluster, at most: a lasso is no ball."""
-GUARDS = 24
-"""Centres that the other clusters get along the lasso, so that they keep what lies outside it."""
-ROUNDS = 3
+if TYPE_CHECKING:
+    from .cluster import Clusters
+    from .mixture import Mixture
+    from .prototypes import Prototypes
+
 KEPT = 500
 """Lassoed places that join the sample of the clusters, at most."""
+LEFT = 0.03
+"""Share of a cluster's places that a lasso must leave it, or it takes in all of it."""
+SURE = 2e-3
+"""Least probability of either side of the lasso."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,6 +32,8 @@ class Parted:
     """(n, F)"""
     outside: np.ndarray
     """(m, F)"""
+    weight: float = 1.0
+    """How many places one of those outside stands for, when one inside stands for one."""
     made: str = ""
     """The expression that made it."""
 
@@ -37,64 +41,67 @@ class Parted:
         return self.made or f"Parted({len(self.inside)} places inside, {len(self.outside)} outside)"
 
 
+@dataclass(frozen=True)
+class Lassoed:
+    """A model of clusters and one cluster more, the last: what a forest takes for inside a lasso."""
+
+    base: Prototypes | Mixture | Lassoed
+    forest: Forest
+    order: Tensor
+    """(K,) which of them each cluster is"""
+
+    @property
+    def k(self) -> int:
+        """Number of clusters."""
+        return self.base.k + 1
+
+    def memberships(self, x: Tensor) -> Tensor:
+        """Log memberships, (n, K), of points `x` (n, F)."""
+        found = self.forest.probabilities(np.ascontiguousarray(x.T.cpu().numpy()))[1:]
+        inside = torch.from_numpy(found).T.to(x.device).clamp(SURE, 1 - SURE)  # (n, 1)
+        others = self.base.memberships(x).log_softmax(1) + (1 - inside).log()
+        return torch.cat([others, inside.log()], 1)[:, self.order]
+
+    def permuted(self, order: Tensor) -> Lassoed:
+        """The clusters in another order: number i is what was number `order[i]`."""
+        return replace(self, order=self.order[order])
+
+    def to(self, device: torch.device) -> Lassoed:
+        """The same model on another device."""
+        return replace(self, base=self.base.to(device), order=self.order.to(device))
+
+
 def separated(clusters: Clusters, parted: Parted, seed: int = 0) -> Clusters:
     """The clusters and one more, the last, that holds what is like the places inside the lasso.
 
-    Places outside stay in their cluster: along the lasso both sides get further centres.
+    Where places inside and outside are alike, the more frequent kind wins.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> from napari_ae_seg.segment.cluster import fit_clusters
-    >>> x = np.array([[0.0], [0.1], [1.0], [1.1], [5.0], [5.1]])
+    >>> x = np.repeat([[0.0], [1.0], [5.0]], 20, axis=0)
     >>> two = fit_clusters(x, SegmentationConfig(), "kmeans", 2)
-    >>> separated(two, Parted(x[2:4], x[[0, 1, 4, 5]])).assign(torch.from_numpy(x.T)).tolist()
-    [0, 0, 2, 2, 1, 1]
+    >>> three = separated(two, Parted(x[20:40], np.delete(x, slice(20, 40), 0)))
+    >>> three.assign(torch.tensor([[0.0, 1.0, 5.0]])).tolist()
+    [0, 2, 1]
     """
-    inside, outside = (torch.from_numpy(np.ascontiguousarray(x, np.float32)) for x in (parted.inside, parted.outside))
-    if not len(inside):
-        raise ValueError("the lasso holds no place; draw it round some")
-    model = _prototypes(clusters, seed)
-    owners = model.memberships(outside).argmax(1)
-    points, others = _positions(model, inside), _positions(model, outside)
-    found = kmeans(points, min(MEMBERS, len(torch.unique(points, dim=0))), seed=seed, restarts=2)
-    centres, owner = torch.cat([model.centres, found.centres]), torch.cat([model.owner, _all(model.k, found.centres)])
-    for _ in range(ROUNDS):
-        lost = owner[assign(others, centres)[0]] == model.k if len(others) else torch.zeros(0, dtype=torch.bool)
-        if not bool(lost.any()):
-            break
-        for label in torch.unique(owners[lost]).tolist():
-            some = others[lost & (owners == label)]
-            count = min(len(torch.unique(some, dim=0)), max(1, round(GUARDS * len(some) / int(lost.sum()))))
-            guards = kmeans(some, count, seed=seed, restarts=1).centres
-            centres, owner = torch.cat([centres, guards]), torch.cat([owner, _all(label, guards)])
-    owner, order = owner.sort(stable=True)
-    grown = replace(model, centres=centres[order], owner=owner)
+    inside, outside = (np.ascontiguousarray(x, np.float32) for x in (parted.inside, parted.outside))
+    if not len(inside) or not len(outside):
+        raise ValueError(f"the lasso holds {'no' if not len(inside) else 'every'} place; draw it round some")
+    sides = np.repeat([0, 1], [len(outside), len(inside)])
+    weights = np.repeat([parted.weight, 1.0], [len(outside), len(inside)])
+    forest = fit_forest(np.concatenate([outside, inside]), sides, weights, seed)
     keep = np.random.default_rng(seed).permutation(len(inside))[:KEPT]
     more = replace(
         clusters,
-        model=grown,
-        sample=np.concatenate([clusters.sample, inside.numpy()[keep]]),
+        model=Lassoed(clusters.model, forest, torch.arange(clusters.k + 1)),
+        sample=np.concatenate([clusters.sample, inside[keep]]),
         colours=(*clusters.colours, max(clusters.colours) + 1),
     )
-    emptied = np.flatnonzero(np.bincount(more.sample_labels, minlength=more.k) == 0)
+    before = np.bincount(clusters.sample_labels, minlength=clusters.k)
+    *left, new = np.bincount(more.sample_labels, minlength=more.k)
+    emptied = np.flatnonzero(left <= LEFT * before)
     if len(emptied):
         raise ValueError(f"the lasso takes in all of cluster {emptied[0] + 1}: give that one a name instead")
+    if not new:
+        raise ValueError("what the lasso holds cannot be told from what it does not: draw it round another place")
     return more
-
-
-def _prototypes(clusters: Clusters, seed: int) -> Prototypes:
-    """The model of the clusters, or prototypes that retrace a mixture."""
-    if isinstance(clusters.model, Mixture):
-        sample = torch.from_numpy(clusters.sample)
-        return covering(sample, torch.from_numpy(clusters.sample_labels), seed)
-    return clusters.model.to(torch.device("cpu"))
-
-
-def _positions(model: Prototypes, x: Tensor) -> Tensor:
-    """`x` where the model's centres lie."""
-    if model.shift is None or model.stretch is None:
-        return x
-    return directions(x, model.shift, model.stretch)
-
-
-def _all(label: int, centres: Tensor) -> Tensor:
-    return torch.full((len(centres),), label, dtype=torch.long)

@@ -1,0 +1,342 @@
+"""Exploration: one segmented image with its latents, and what can be asked of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..decoding import decode, prototypes, segmented_image
+from ..labelling import IN_MEMORY, Prepared, spread
+from ..progress import Progress, Report, silent
+from ..segment import filters
+from ..segment.choose import choose_k
+from ..segment.lasso import Parted
+from ..segments import Segments
+from . import typical
+from .plane import NOWHERE, PROJECTIONS, Plane, binned, ramp, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ..images.stack import Image, Stack
+    from ..segmenter import Segmenter
+
+PATCH_CELLS = 4
+"""Side of a typical patch, in cells of the latents."""
+INSIDE, OUTSIDE = 2000, 8000
+"""Places inside and outside a lasso that a new cluster is learnt from, at most."""
+TELLING = 3
+"""Latents that are named as setting a cluster apart."""
+FIRES = 1e-3
+"""Share of a unit's largest value above which it counts as active."""
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """The latents of one image and the clusters in it: planes, prototypes, typical patches, units.
+
+    Rows are in the order of `labels`, the clusters that are present.
+    """
+
+    segmenter: Segmenter
+    prepared: Prepared
+    segments: Segments
+    z: tuple[np.ndarray, ...]
+    """Per sample the latent map (latents, *space / stride)."""
+    stride: int
+
+    @classmethod
+    def of(
+        cls,
+        segmenter: Segmenter,
+        stack: Stack,
+        segments: Segments | None = None,
+        prepared: Prepared | None = None,
+        report: Report = silent,
+    ) -> Exploration:
+        """The one source of `stack` explored; `segments` and `prepared` spare finding them anew."""
+        image = stack.image
+        if image.shape[0] * np.prod(image.shape[2:]) > IN_MEMORY:
+            raise ValueError(f"{image.name} is too large to be explored at once: take a slice or a region of it")
+        prepared = prepared or segmenter.prepare(stack, report)
+        segments = segments or segmenter.label(prepared)
+        report(Progress("latents", 0, 0))
+        z = tuple(np.asarray(one) for one in segmenter.latents(image, report))
+        return cls(segmenter, prepared, segments, z, max(segmenter.model.net.stride, segmenter.grid))
+
+    def now(self, segmenter: Segmenter, segments: Segments) -> Exploration:
+        """The same latents under other clusters of the same features."""
+        return replace(self, segmenter=segmenter, segments=segments)
+
+    @property
+    def image(self) -> Image:
+        """What is explored."""
+        return self.prepared.image
+
+    @property
+    def labels(self) -> list[int]:
+        """The clusters that are present."""
+        return list(self.segments.table["index"])
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """The label of every pixel, (N, *space)."""
+        return np.ascontiguousarray(self.image.from_source(np.asarray(self.segments.labels)))
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """(K, latents): the mean latents of each cluster's pixels, weighted by their membership in it."""
+        total = self._weights.sum((0, 2))
+        sums = sum(w @ z.reshape(len(z), -1).T for w, z in zip(self._weights, self.z, strict=True))
+        return np.asarray(sums / np.maximum(total, 1e-12)[:, None], np.float32)
+
+    @cached_property
+    def prototypes(self) -> np.ndarray:
+        """(K, C, *side): what the decoder draws of each centre, everywhere the same, in input units."""
+        side = PATCH_CELLS * self.stride
+        net, model = self.segmenter.model.net, self.segmenter.model
+        if getattr(net.config, "up", "") != "unpool":
+            return prototypes(model, self.centres, side)
+        drawn = []  # an unpooling decoder puts maxima where they were in the patch nearest to the centre
+        for centre, patches in zip(self.centres, self.typical(1), strict=True):
+            patch = patches[0] if len(patches) else np.zeros((model.channels, *[side] * model.ndim), np.float32)
+            drawn.append(typical.redrawn(model, patch, centre))
+        return np.stack(drawn)
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """(latents,) standard deviation of each latent over the image."""
+        flat = np.concatenate([z.reshape(len(z), -1) for z in self.z], 1)
+        return np.asarray(flat.std(1) + 1e-12)
+
+    @cached_property
+    def usage(self) -> np.ndarray:
+        """(K, latents) of 0 to 1: in how much of each cluster a unit is active."""
+        peak = np.max([np.abs(z).reshape(len(z), -1).max(1) for z in self.z], axis=0)
+        total = np.maximum(self._weights.sum((0, 2)), 1e-12)
+        sums = 0.0
+        for weights, z in zip(self._weights, self.z, strict=True):
+            active = np.abs(z).reshape(len(z), -1) > FIRES * np.maximum(peak, 1e-12)[:, None]
+            sums = sums + weights @ active.T
+        return np.asarray(sums / total[:, None])
+
+    @cached_property
+    def contrasts(self) -> np.ndarray:
+        """(K, latents): how far a cluster's mean lies from that of all others, in standard deviations."""
+        total = self._weights.sum((0, 2))
+        share = (total / max(float(total.sum()), 1e-12))[:, None]
+        mean = (share * self.centres).sum(0)
+        rest = (mean - share * self.centres) / np.maximum(1 - share, 1e-9)
+        return np.asarray(np.where(share < 1, (self.centres - rest) / self.spread, 0))
+
+    @property
+    def table(self) -> dict[str, list[Any]]:
+        """The table of the clusters, with the latents that set each apart and, if they are sparse, which fire in it."""
+        told = [
+            ", ".join(f"z{unit} {row[unit]:+.1f}" for unit in np.argsort(-np.abs(row))[:TELLING])
+            for row in self.contrasts
+        ]
+        table = {**self.segments.table, "set apart by": told}
+        if self.sparse:
+            most = [np.argsort(-row)[:TELLING] for row in self.usage]
+            table["active units"] = [round(float(row.sum()), 2) for row in self.usage]
+            table["fires"] = [
+                ", ".join(f"z{unit} {row[unit]:.0%}" for unit in units if row[unit] > 0)
+                for row, units in zip(self.usage, most, strict=True)
+            ]
+        return table
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the network keeps only some of its latents active."""
+        return self.segmenter.model.network.sparsity != "none"
+
+    @property
+    def curve(self) -> dict[int, float]:
+        """Criterion per number of clusters: the one that chose it, or would have."""
+        own = self.segmenter.clusters.curve
+        return dict(own) or choose_k(self.segmenter.sample.x, self.segmenter.config, self.segmenter.method).curve
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes `table` as comma-separated values."""
+        replace(self.segments, table=self.table).to_csv(path)
+
+    def segmented(self) -> np.ndarray:
+        """The picture (N, C, *space) in input units that the decoder draws of every latent's cluster centre."""
+        rows = np.zeros(int(self.pixels.max(initial=0)) + 1, np.int64)
+        for row, label in enumerate(self.labels):
+            rows[label] = row + 1
+        return segmented_image(self.segmenter.model, self.image, rows[self.pixels], self.centres)
+
+    def typical(self, count: int = 8) -> list[np.ndarray]:
+        """Per cluster its most typical patches (at most `count`, C, *side) in native values, most typical first."""
+        found = []
+        for row, centre in enumerate(self.centres):
+            like = typical.Likeness(centre, self.spread, self.stride, PATCH_CELLS)
+            shares = [share[row].reshape(z.shape[1:]) for share, z in zip(self._weights, self.z, strict=True)]
+            found.append(typical.patches(self.prepared.raw, shares, self.z, like, count))
+        return found
+
+    def activation(self, unit: int) -> np.ndarray:
+        """How strongly latent `unit` fires at every pixel: an array of the source's shape."""
+        if not 0 <= unit < len(self.centres[0]):
+            raise ValueError(f"the units are 0 to {len(self.centres[0]) - 1}, got {unit}")
+        return self.image.to_source(np.stack([self._upsampled(z[unit : unit + 1])[0] for z in self.z]))
+
+    def plane(self, of: str = "latents", method: str = "pca", objects: np.ndarray | None = None) -> Plane:
+        """All pixels on a plane by their `latents`, or by the `features` that were clustered; or all `objects`.
+
+        `method` is pca or umap; `objects` are labels of the source's shape, each a point at the mean of its pixels.
+        """
+        if of not in ("latents", "features"):
+            raise ValueError(f"a plane is of latents or features, got {of!r}")
+        if method not in PROJECTIONS:
+            raise ValueError(f"there is no projection {method!r}; there are {', '.join(PROJECTIONS)}")
+        maps = self.z if of == "latents" else tuple(f.cpu().numpy() for f in self.prepared.features)
+        stride = self.stride if of == "latents" else self.segmenter.space.grid
+        words = f"The {len(maps[0])} {of} of"
+        shown = "by UMAP" if method == "umap" else "in the two directions in which they differ most"
+        if objects is not None:
+            return self._of_objects(maps, stride, method, objects, f"{words} every object, {shown}.")
+        points = np.stack(self._coordinates(maps, stride, method))
+        points[~self.valid] = np.nan
+        bins = binned(points)
+        return Plane(bins, tally(bins), f"{words} every pixel, {shown}.")
+
+    def colours(self, by: str) -> np.ndarray | None:
+        """A colour (N, *space, 3) of 0 to 1 per pixel for `Plane.picture`: by one of `colourings`."""
+        if by == "density":
+            return None
+        if by == "cluster":
+            palette = np.full((max(self.labels, default=0) + 1, 3), 0.35)
+            for label, rgb in self.segments.colours.items():
+                palette[label] = rgb
+            return np.asarray(palette[np.minimum(self.pixels, len(palette) - 1)])
+        if by == "confidence":
+            return ramp(self.image.from_source(np.asarray(self.segments.confidence)))
+        channel = list(self.image.channel_names).index(by) if by in self.image.channel_names else int(by)
+        unit = [self.segmenter.model.normaliser.unit(raw)[channel] for raw in self.prepared.raw]
+        return ramp(np.nan_to_num(np.stack(unit)))
+
+    @property
+    def colourings(self) -> list[str]:
+        """What the plane can be coloured by."""
+        names = [name or str(number) for number, name in enumerate(self.image.channel_names)]
+        return ["density", "cluster", "confidence", *names]
+
+    @cached_property
+    def valid(self) -> np.ndarray:
+        """Which pixels (N, *space) have data."""
+        return np.stack([self.segmenter.model.normaliser.valid(raw) for raw in self.prepared.raw])
+
+    def parted(
+        self, inside: np.ndarray | Sequence[tuple[float, float]], of: str = "latents", made: str = "", seed: int = 0
+    ) -> Parted:
+        """What `Segmenter.separate` makes a cluster of: pixels (N, *space), or a lasso on the `plane(of)`."""
+        if not isinstance(inside, np.ndarray):
+            inside = self.plane(of).inside(inside)
+        grid, rng = self.segmenter.space.grid, np.random.default_rng(seed)
+        within, without = [], []
+        for features, chosen, known in zip(self.prepared.features, inside, self.valid, strict=True):
+            chosen, known = (torch.from_numpy(part) for part in (chosen, known))
+            held = filters.coverage(chosen, [grid] * chosen.ndim) >= 0.5
+            flat = features.flatten(1).cpu()
+            within.append(flat[:, held.flatten()].T.numpy())
+            data = filters.coverage(known, [grid] * chosen.ndim) >= 0.5
+            without.append(flat[:, (~held & data).flatten()].T.numpy())
+        parts = [np.concatenate(part) for part in (within, without)]
+        few = [part[rng.permutation(len(part))[:most]] for part, most in zip(parts, (INSIDE, OUTSIDE), strict=True)]
+        sizes = [len(part) / max(len(some), 1) for part, some in zip(parts, few, strict=True)]
+        return Parted(few[0], few[1], sizes[1] / max(sizes[0], 1e-9), made)
+
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        """(N, K, cells): the mean membership of each cell's pixels in each cluster, 0 where they have another."""
+        sure = self.image.from_source(np.asarray(self.segments.confidence))
+        size, known = self.stride ** sure[0].ndim, np.array(self.labels, np.int64)
+        rows = np.full(int(self.pixels.max(initial=0)) + 1, -1)
+        rows[known] = np.arange(len(known))
+        out = []
+        for labels, weight, z in zip(self.pixels, sure, self.z, strict=True):
+            cells = int(np.prod(z.shape[1:]))
+            row, cell = rows[labels].ravel(), self._cells(labels.shape, z.shape[1:]).ravel()
+            inside = row >= 0
+            flat = np.bincount((row * cells + cell)[inside], weight.ravel()[inside], len(known) * cells)
+            out.append(flat.reshape(len(known), cells) / size)
+        return np.stack(out)
+
+    def _cells(self, space: tuple[int, ...], cells: tuple[int, ...]) -> np.ndarray:
+        """The number of the cell of latents that each pixel lies in."""
+        index = np.zeros((1,) * len(space), np.int64)
+        for axis, size in enumerate(space):
+            along = (np.arange(size) // self.stride).reshape([-1 if a == axis else 1 for a in range(len(space))])
+            index = index * cells[axis] + along
+        return index
+
+    def _coordinates(self, maps: Sequence[np.ndarray], stride: int, method: str) -> list[np.ndarray]:
+        """Per sample (*space, 2) on the plane."""
+        flat = np.concatenate([m.reshape(len(m), -1) for m in maps], 1).T
+        if method == "pca":  # linear, so that projecting and then enlarging is enlarging and then projecting
+            project = PROJECTIONS[method](flat)
+            found = [project(m.reshape(len(m), -1).T).T.reshape(2, *m.shape[1:]) for m in maps]
+            return [np.moveaxis(self._upsampled(f, stride), 0, -1) for f in found]
+        step = max(1, min(stride, 2))
+        spaces = [part.shape for part in self.pixels]
+        finer = [
+            filters.resample(torch.from_numpy(m), [stride] * len(s), [step] * len(s), s)
+            for m, s in zip(maps, spaces, strict=True)
+        ]
+        project = PROJECTIONS[method](np.concatenate([f.flatten(1).numpy() for f in finer], 1).T)
+        found = [project(f.flatten(1).numpy().T).T.reshape(2, *f.shape[1:]) for f in finer]
+        return [
+            np.moveaxis(spread(torch.from_numpy(np.ascontiguousarray(f)), step, s).numpy(), 0, -1)
+            for f, s in zip(found, spaces, strict=True)
+        ]
+
+    def _of_objects(
+        self, maps: Sequence[np.ndarray], stride: int, method: str, objects: np.ndarray, sentence: str
+    ) -> Plane:
+        numbers = self.image.from_source(np.asarray(objects))
+        count = int(numbers.max(initial=0))
+        if count < 3:
+            raise ValueError(f"a plane of objects needs three or more, there are {count}")
+        sizes = np.bincount(numbers.ravel(), minlength=count + 1)
+        sums = np.zeros((count + 1, len(maps[0])))
+        for part, m in zip(numbers, maps, strict=True):
+            full = self._upsampled(m, stride)
+            for feature, values in enumerate(full):
+                sums[:, feature] += np.bincount(part.ravel(), values.ravel(), count + 1)
+        present = np.flatnonzero(sizes[1:]) + 1
+        means = sums[present] / sizes[present, None]
+        bins = np.full(count + 1, NOWHERE, np.int32)
+        bins[present] = binned(PROJECTIONS[method](means)(means))
+        return Plane(bins[numbers], tally(bins), sentence)
+
+    def _upsampled(self, maps: np.ndarray, stride: int = 0) -> np.ndarray:
+        """Maps (F, *cells) at every pixel: (F, *space)."""
+        space = self.pixels.shape[1:]
+        own = [stride or self.stride] * len(space)
+        return filters.resample(torch.from_numpy(np.ascontiguousarray(maps)), own, [1] * len(space), space).numpy()
+
+
+def centres_of(segmenter: Segmenter) -> np.ndarray:
+    """(K, latents) of the clusters before any edit, from the places they were fitted on: what a model file knows.
+
+    The mean latents of all places, weighted by their membership in the cluster.
+    """
+    scores = segmenter.clusters.scores(torch.from_numpy(segmenter.sample.x.T))
+    weights = torch.softmax(scores, 0).double().numpy()  # (K, n)
+    return np.asarray(weights @ segmenter.sample.latents / np.maximum(weights.sum(1), 1e-12)[:, None], np.float32)
+
+
+def prototypes_of(segmenter: Segmenter) -> np.ndarray:
+    """(K, C, *side) in input units: the decoded centres of the clusters before any edit."""
+    flat = centres_of(segmenter)
+    cells = [PATCH_CELLS] * segmenter.model.ndim
+    tiled = np.broadcast_to(flat.reshape(*flat.shape, *[1] * len(cells)), (*flat.shape, *cells))
+    return decode(segmenter.model, tiled)
