@@ -76,7 +76,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The header of the file at `path`, read alone and not checked: to list models by, never to use one."""
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             length = int.from_bytes(file.read(_LENGTH), "little")
             metadata = json.loads(file.read(length) if length < _PEEK else b"")["__metadata__"]
         header = json.loads(metadata["header"])

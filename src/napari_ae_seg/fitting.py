@@ -94,7 +94,7 @@ def sample_places(maps: Sequence[Maps], space: FeatureSpace, count: int, seed: i
         index = torch.from_numpy(places)
         block = space.transform(one)
         features = block.flatten(1)
-        if sum(there.size for there in valid[: len(canvas) + 1]) <= CANVAS or not canvas:
+        if not canvas or sum(there.size for there in valid[: len(canvas) + 1]) <= CANVAS:
             there = torch.from_numpy(cells.reshape(block.shape[1:]))
             canvas.append(Patch(block.cpu(), there, one.raw.mean(0).cpu()))
         x.append(features[:, index.to(features.device)].T.cpu().numpy())

@@ -184,7 +184,7 @@ class Labeller:
         if self.config.sharpen:
             guide = torch.from_numpy(self.normaliser.standard(block)).to(q.device).mean(0)
             q = self.scorer.sharpened(q, guide, self.anisotropy)
-        label = q.argmax(0)
+        label = q.max(0).indices
         confidence = smooth.upsample(sure, self.grid, block.shape[1:]).gather(0, label[None])[0]
         labels = torch.where(valid, label + 1, 0).to(torch.int32)
         return labels.cpu().numpy(), (confidence.clamp(0, 1) * valid).cpu().numpy()

@@ -11,7 +11,6 @@ import torch
 from . import devices, drift, files
 from .config import SegmentationConfig
 from .encoding import check_channels
-from .errors import ModelFileError
 from .fitting import (
     Sample,
     choose,
@@ -28,6 +27,7 @@ from .images.resample import resampled, stretched
 from .images.stack import Stack
 from .labelling import IN_MEMORY, Labeller, Prepared, finished, reach, spread
 from .model import Autoencoder
+from .packing import pack, unpack
 from .progress import Progress, Report, silent
 from .refine import refine
 from .regional import labelled, regions_of
@@ -36,7 +36,7 @@ from .segment.edits import Edits
 from .segment.features import grid_of
 from .segment.lasso import Parted, separated
 from .segment.space import FeatureSpace
-from .segment.survive import Patch, Survivors, survivors
+from .segment.survive import Canvas, Finish, Survivors
 from .segment.tree import Tree, grow
 from .segments import Segments, Tally, colour, summary
 
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from .images.tiles import Tile
     from .segment.regions import Regions
 
-PARTS = {"autoencoder": "model", "space": "space", "clusters": "clusters", "tree": "tree", "edits": "edits"}
-"""Parts of a segmenter's file and the attributes that hold them."""
 FEW = 8
 """Images of a stack whose error counts as usual."""
 
@@ -77,9 +75,7 @@ class Segmenter:
     sample: Sample = field(repr=False)
     usual_error: float = 0.0
     """How badly the network redraws the images that this was fitted on."""
-    kept: Survivors | None = None
-    """What keeps each cluster in the picture."""
-    canvas: list[Patch] = field(default_factory=list, repr=False)
+    canvas: Canvas = field(default_factory=Canvas, repr=False)
     """A part of the fitting images, to see anew which clusters survive smoothing; not kept in a file."""
 
     @classmethod
@@ -103,14 +99,14 @@ class Segmenter:
         maps = fitting_maps(model, stack, config, grid, report, fit_normaliser(model, stack, config))
         report(Progress("cluster", 0, 1))
         space, method, sentence = choose(config.but(stride=grid), maps, anisotropy)
-        sample, canvas = sample_places(maps, space, config.samples, config.seed)
+        sample, patches = sample_places(maps, space, config.samples, config.seed)
         clusters, why = cluster(sample, config, method, None)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
         usual = max(drift.error(model, image, fit_normaliser(model, stack, config)) for image in stack.images[:FEW])
         report(Progress("cluster", 1, 1))
         sentence = " ".join(part for part in (sentence, why) if part)
         fitted = cls(model, config, space, method, clusters, tree, Edits(), sentence, anisotropy, grid, sample, usual)
-        return replace(fitted, canvas=canvas)._surviving()
+        return replace(fitted, canvas=Canvas(patches))
 
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
@@ -123,14 +119,12 @@ class Segmenter:
         config = self.config.but(**changes)
         refit = {"n_clusters", "max_clusters", "method", "covariance", "samples", "restarts", "seed"}
         if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
-            return replace(self, config=config)._surviving()
+            return replace(self, config=config)
         method = self.method if config.method == self.config.method else method_of(config.method, self.space.name)
         clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
         sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
-        return replace(
-            self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence, kept=None
-        )._surviving()
+        return replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
 
     def apply(
         self, stack: Stack, out: Any = None, report: Report = silent, rescale: bool = False
@@ -200,7 +194,7 @@ class Segmenter:
         clusters = separated(self.clusters, parted, self.config.seed)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=self.config.seed)
         edits = self.edits.rename(clusters.k, name) if name else self.edits
-        return replace(self, clusters=clusters, tree=tree, edits=edits, kept=None)._surviving()
+        return replace(self, clusters=clusters, tree=tree, edits=edits)
 
     def latents(self, image: Image, report: Report = silent) -> list[Tensor]:
         """Per sample of `image` the latent map (latents, *space / stride) as the network gives it."""
@@ -208,69 +202,32 @@ class Segmenter:
 
     def save(self, path: str | Path) -> None:
         """Writes everything to one file: autoencoder, features, clusters, edits."""
-        parts = {name: getattr(self, attribute) for name, attribute in PARTS.items()}
-        header: dict[str, Any] = {}
-        tensors: dict[str, np.ndarray] = {}
-        for name, part in parts.items():
-            header[name], arrays = part.state()
-            tensors |= {f"{name}/{key}": array for key, array in arrays.items()}
-        for key in ("x", "latents", "intensity"):
-            tensors[f"sample/{key}"] = getattr(self.sample, key)
-        header["segmenter"] = {
-            "config": self.config.model_dump(mode="json"),
-            "method": self.method,
-            "sentence": self.sentence,
-            "anisotropy": list(self.anisotropy),
-            "grid": self.grid,
-            "usual_error": self.usual_error,
-            "kept": self.kept.state() if self.kept else {},
-        }
-        files.write(path, header, tensors)
+        files.write(path, *pack(vars(self), self._survivors))
 
     @classmethod
     def load(cls, path: str | Path) -> Segmenter:
         """The segmenter that `save` wrote; ModelFileError says what is wrong with any other file."""
-        header, tensors = files.read(path)
-        if "segmenter" not in header:
-            raise ModelFileError(f"{path} holds an autoencoder without clusters: fit a Segmenter on it first")
+        fields, kept = unpack(*files.read(path), str(path))
+        loaded = cls(**fields)
+        loaded.canvas.remember(kept, loaded._finish)
+        return loaded
 
-        def part(name: str) -> dict[str, np.ndarray]:
-            return {k.partition("/")[2]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
+    @property
+    def _survivors(self) -> Survivors:
+        """The clusters with what keeps smoothing from erasing any of them."""
+        return self.canvas.survivors(self.clusters, self._finish)
 
-        try:
-            about = header["segmenter"]
-            clusters = Clusters.from_state(header["clusters"], part("clusters"))
-            return cls(
-                model=Autoencoder.from_state(header["autoencoder"], part("autoencoder")),
-                config=SegmentationConfig(**about["config"]),
-                space=FeatureSpace.from_state(header["space"], part("space")),
-                method=about["method"],
-                clusters=clusters,
-                tree=Tree.from_state(header["tree"], part("tree")),
-                edits=Edits.from_state(header["edits"], part("edits")),
-                sentence=about["sentence"],
-                anisotropy=tuple(about["anisotropy"]),
-                grid=about["grid"],
-                sample=Sample(**part("sample")),
-                usual_error=about["usual_error"],
-                kept=Survivors(clusters, **{name: tuple(value) for name, value in about["kept"].items()}),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFileError(f"{path} lacks a part of a segmenter ({error}): another version wrote it") from error
-
-    def _surviving(self) -> Segmenter:
-        """The same in which smoothing erases no cluster, as far as can be seen on the canvas."""
-        if not self.canvas or self.method == "regions":
-            return self
-        finish = self.config.smoothing, self.config.sharpen, self.space.grid, self.anisotropy
-        return replace(self, kept=survivors(self.clusters, self.canvas, *finish))
+    @property
+    def _finish(self) -> Finish:
+        return self.config.smoothing, self.config.sharpen, self.space.grid, self.anisotropy
 
     def _normaliser(self, image: Image, config: SegmentationConfig | None = None) -> Normaliser:
         return fit_normaliser(self.model, Stack((image,)), config or self.config)
 
     def _labeller(self, image: Image, config: SegmentationConfig | None = None, **options: Any) -> Labeller:
         config = config or self.config
-        normaliser, scorer = self._normaliser(image, config), self.kept or Survivors(self.clusters)
+        normaliser = self._normaliser(image, config)
+        scorer = self._survivors if config.sharpen == self.config.sharpen else Survivors(self.clusters)
         return Labeller(self.model, normaliser, self.space, scorer, config, self.anisotropy, self.grid, **options)
 
     def apply_to(self, image: Image, out: Any = None, report: Report = silent, rescale: bool = False) -> Segments:
@@ -334,7 +291,7 @@ class Segmenter:
 
             self._labeller(image, config=config).label(image, prepared, write, report)
             prepared.cache.clear()
-            prepared.cache[key] = labels, confidence
+            prepared.cache |= {key: (labels, confidence), "clusters": self.clusters}  # so that no others get their id
         found: tuple[np.ndarray, np.ndarray] = prepared.cache[key]
         return found
 
