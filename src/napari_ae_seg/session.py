@@ -30,6 +30,10 @@ class Session:
     """The model that the Train autoencoder dock made last, as the docks list it."""
     layer: Any = field(default=None, repr=False)
     """The napari layer that shows them."""
+    result: Any = field(default=None, repr=False)
+    """All of what the Segment dock shows: images, features, segmenter and labels."""
+    edit: Any = field(default=None, repr=False)
+    """Changes the segmenter as one step to undo: edit(method, *arguments)."""
 
     changed = Signal(str)
 

@@ -167,6 +167,7 @@ class SegmentWidget(Dock):
             layer = next(iter(self.view.layers), None)
             held = current()
             held.update(model=result.segmenter.model, segmenter=result.segmenter, segments=one, layer=layer)
+        current().update(result=result, edit=self.edit)
         self._touched()
 
     def _touched(self) -> None:
