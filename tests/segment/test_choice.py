@@ -1,7 +1,7 @@
 import torch
 
 from napari_ae_seg.config import SegmentationConfig
-from napari_ae_seg.segment.choice import choose_space
+from napari_ae_seg.segment.choice import Branch, choose_space, decide
 from napari_ae_seg.segment.maps import Maps
 
 
@@ -57,6 +57,13 @@ def test_a_constant_image_gets_features_too():
     space, _, choice = choose_space(SegmentationConfig(), [block(torch.zeros(30, 30), torch.zeros(2, 30, 30))])
     assert space.name == "intensity"
     assert choice.branches["intensity"].gap == 0
+
+
+def test_intensities_that_form_no_clear_groups_are_evened_whatever_the_gap():
+    flat, clear = Branch(gap=0.2, fragmentation=0.1), Branch(gap=0.9, fragmentation=0.1)
+    worse = Branch(gap=-0.1, fragmentation=0.2)
+    assert decide({"intensity": flat, "evened": worse})[0] == "evened"
+    assert decide({"intensity": clear, "evened": worse})[0] == "intensity"
 
 
 def test_the_same_seed_makes_the_same_choice():

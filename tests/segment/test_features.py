@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_ae_seg.config import SegmentationConfig
-from napari_ae_seg.segment.features import SPACES, draw, fit_space, grid_of
+from napari_ae_seg.segment.features import SPACES, draw, fit_evened, fit_space, grid_of
 from napari_ae_seg.segment.maps import Maps
 from napari_ae_seg.segment.space import FeatureSpace
 from napari_ae_seg.segment.tone import Tone
@@ -71,6 +71,30 @@ def test_a_tile_of_an_anisotropic_volume_gives_the_features_of_the_whole():
     halo = space.halo + -space.halo % 8
     tile = space.transform(cropped(whole, (0, 64 - halo, 0), (16, 72 + halo, 40)))
     torch.testing.assert_close(tile[:, :, halo : halo + 8], space.transform(whole)[:, :, 64:72], rtol=1e-4, atol=1e-5)
+
+
+def test_evened_intensities_of_a_tile_are_those_of_the_whole():
+    whole = maps_of(noise(1, 360, 16))
+    space = fit_evened(SegmentationConfig(), [whole])
+    align = math.lcm(space.align, 8)
+    halo = space.halo + -space.halo % align
+    tile = space.transform(cropped(whole, (160 - halo, 0), (192 + halo, 16)))
+    inner = slice(halo // space.grid, (halo + 32) // space.grid)
+    expected = space.transform(whole)[:, 160 // space.grid : 192 // space.grid]
+    torch.testing.assert_close(tile[:, inner], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_evened_intensities_stand_out_from_a_sloping_background():
+    slope = torch.linspace(0, 3, 200).expand(200, 200).clone()
+    slope[:, ::20] += 1
+    maps = maps_of(slope[None])
+    plain, evened = fitted("intensity", maps, 1), fit_evened(SegmentationConfig(stride=1), [maps])
+
+    def stands_out(space):
+        row = space.transform(maps)[0, 100]
+        return float((row[40:160:20].mean() - row[50:160:20].mean()) / row[50:160:20].std())
+
+    assert stands_out(evened) > 2 * stands_out(plain)
 
 
 @pytest.mark.parametrize("name", SPACES)

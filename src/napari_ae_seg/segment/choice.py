@@ -32,8 +32,9 @@ TORN = 0.4
 """Fragmentation above which groups of intensity do not speak of regions."""
 STRUCTURED = 0.1
 """Gap above which texture is considered."""
-TOLERATED = 0.1
-"""Loss of gap up to which intensities are evened: uneven light and haze are the rule, and evening hurts little."""
+GROUPED, TOLERATED = 0.3, 0.1
+"""Gap below which intensities have no clear groups to lose, and the loss of gap up to which they are evened all the
+same: uneven light and haze are the rule, and evening hurts little."""
 _SAMPLES = 3000
 _TINY = 1e-9
 
@@ -69,11 +70,11 @@ def choose_space(
     """The space of features that `maps` call for, fitted, the method for it, and why."""
     k = k or ASSUMED_K
     spaces = {"intensity": fit_space(config.but(features="intensity"), maps, anisotropy)}
+    spaces["evened"] = fit_evened(config, maps, anisotropy)
     branches = {"intensity": judge(spaces["intensity"], maps, k, seed)}
+    other = "evened"
     if torn(branches["intensity"]):
         other, spaces["texture"] = "texture", fit_space(config.but(features="texture"), maps, anisotropy)
-    else:
-        other, spaces["evened"] = "evened", fit_evened(config, maps, anisotropy)
     branches[other] = judge(spaces[other], maps, k, seed)
     name, method, why = decide(branches)
     return spaces[name], method, Choice(name, method, branches, why)
@@ -85,7 +86,7 @@ def torn(intensity: Branch) -> bool:
 
 
 def decide(branches: dict[str, Branch]) -> tuple[str, str, str]:
-    """One of the branches, the method for it, and a sentence that says why.
+    """The features that the branches speak for, the method for them, and a sentence that says why.
 
     >>> decide({"intensity": Branch(gap=0.5, fragmentation=0.2), "evened": Branch(gap=0.1, fragmentation=0.2)})[0]
     'intensity'
@@ -94,7 +95,7 @@ def decide(branches: dict[str, Branch]) -> tuple[str, str, str]:
     """
     intensity = branches["intensity"]
     if not torn(intensity):
-        if branches["evened"].gap > intensity.gap - TOLERATED:
+        if intensity.gap < GROUPED or branches["evened"].gap > intensity.gap - TOLERATED:
             return "evened", "kmeans", "Intensity, evened against its broad background, was chosen: it forms regions."
         return (
             "intensity",
@@ -104,7 +105,7 @@ def decide(branches: dict[str, Branch]) -> tuple[str, str, str]:
     if branches["texture"].gap > max(STRUCTURED, intensity.gap):
         why = "Texture was chosen: groups of intensity are torn to pieces, texture forms regions."
         return "texture", "spherical", why
-    return "intensity", "gmm", "Intensity with a Gaussian mixture was chosen: no features form clear regions."
+    return "evened", "gmm", "Intensity with a Gaussian mixture was chosen: neither it nor texture forms clear regions."
 
 
 def judge(space: FeatureSpace, maps: Sequence[Maps], k: int, seed: int = 0) -> Branch:

@@ -64,9 +64,8 @@ def autocorrelated(covariance: np.ndarray, smoothed: np.ndarray, keep: int) -> n
     ridge = RIDGE * np.trace(covariance) / n
     if not ridge > 0:
         return np.zeros((min(keep, n), n))
-    ridge += 2 * max(
-        0.0, -float(np.linalg.eigvalsh(covariance)[0])
-    )  # of a handful of places, rounding makes it negative
+    # rounding makes the covariance of a handful of places slightly negative in some directions
+    ridge += 2 * max(0.0, -float(np.linalg.eigvalsh(covariance)[0]))
     values, vectors = eigh(smoothed, covariance + ridge * np.eye(n))
     values, vectors = values[::-1][:keep], vectors[:, ::-1][:, :keep]
     factors: np.ndarray = _signed(vectors.T) * np.clip(values, 0, 1)[:, None]
