@@ -1,3 +1,7 @@
+from .classifier import Classified as Classified
+from .classifier import Classifier as Classifier
+from .classifier import classify as classify
+from .config import ClassificationConfig as ClassificationConfig
 from .config import NetworkConfig as NetworkConfig
 from .config import SegmentationConfig as SegmentationConfig
 from .config import TrainingConfig as TrainingConfig

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import __version__
-from .config import NetworkConfig, SegmentationConfig, TrainingConfig
+from .config import ClassificationConfig, NetworkConfig, SegmentationConfig, TrainingConfig
 from .errors import AeSegError
 from .options import given, takes
 
@@ -124,6 +124,52 @@ def demo(
     from .commands import demo as run
 
     run(out, window, given(fields))
+
+
+classify = typer.Typer(help="Recognise classes of images, slices or objects from a few examples.", no_args_is_help=True)
+app.add_typer(classify, name="classify")
+
+ClassifierFile = Annotated[Path, typer.Option("--model", help="The classifier (.aeseg).")]
+LabelFiles = Annotated[
+    list[Path] | None, typer.Option(help="Label images whose objects have classes, or their folder.")
+]
+
+
+@classify.command("train")
+@takes(ClassificationConfig, reading=True)
+def classify_train(
+    sources: Annotated[
+        list[Path], typer.Argument(help="A folder with a sub-folder per class, a .csv (file,class), or images.")
+    ],
+    model: ClassifierFile,
+    labels: LabelFiles = None,
+    classes: Annotated[Path | None, typer.Option(help="A .csv: file,class, or file,label,class with --labels.")] = None,
+    encoder: Annotated[Path | None, typer.Option(help="Autoencoder to look with, instead of the shipped one.")] = None,
+    **fields: Any,
+) -> None:
+    """Learn classes from examples and save the classifier."""
+    from .commands_classify import train as run
+
+    run(sources, model, labels or [], classes, encoder, given(fields))
+
+
+@classify.command("apply")
+@takes(reading=True)
+def classify_apply(
+    images: Images,
+    model: ClassifierFile,
+    out: Annotated[Path, typer.Option("--out", help="The table of classes (.csv).")],
+    labels: LabelFiles = None,
+    labels_out: Annotated[
+        Path | None, typer.Option("--labels-out", help="Also write the classes as a label image; a folder for several.")
+    ] = None,
+    features: Annotated[bool, typer.Option("--features", help="Add all that was measured to the table.")] = False,
+    **fields: Any,
+) -> None:
+    """Recognise the classes of IMAGES with a classifier."""
+    from .commands_classify import apply as run
+
+    run(images, model, out, labels or [], labels_out, features, given(fields))
 
 
 def _sentence(error: Exception) -> str:

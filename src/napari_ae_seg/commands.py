@@ -32,7 +32,7 @@ def train(images: Sequence[Path], model: Path, fields: dict[str, Any]) -> None:
     """Trains an autoencoder on `images` and writes it to `model`."""
     network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
     with Talk("train", fields) as talk:
-        stack = _read(images, fields, network.ndim, talk)
+        stack = read_images(images, fields, network.ndim, talk)
         talk.say(expect(stack, training, network, 0, talk.account))
         trained = train_on(stack, training, network, talk.account, talk.report)
         trained.save(model)
@@ -65,7 +65,7 @@ def segment(
     with Talk("segment", fields) as talk:
         from .model import has_shipped
 
-        stack = _read(images, fields, network.ndim, talk)
+        stack = read_images(images, fields, network.ndim, talk)
         talk.account.configs(network, training, config)
         learns = bool(train or wanted or finetune) or not (model or has_shipped(stack.ndim))
         learning = training.but(steps=finetune or training.steps) if learns else None
@@ -161,7 +161,8 @@ def demo(out: Path, window: bool, fields: dict[str, Any]) -> None:
         subprocess.run([sys.executable, "-m", "napari_ae_seg.gui.show", str(out)], check=True)  # noqa: S603 - ourselves
 
 
-def _read(images: Sequence[Path], fields: dict[str, Any], ndim: int, talk: Talk) -> Stack:
+def read_images(images: Sequence[Path], fields: dict[str, Any], ndim: int, talk: Talk) -> Stack:
+    """The stack of `images`, read as the options in `fields` say."""
     from .images.stack import read
 
     talk.device()

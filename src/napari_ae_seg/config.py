@@ -233,6 +233,40 @@ class SegmentationConfig(RunConfig):
     """Fits from different seeds, of which the best is kept."""
 
 
+class ClassificationConfig(RunConfig):
+    """How objects or images with a class teach a classifier."""
+
+    learner: Literal["logistic", "forest", "boosting"] = "logistic"
+    """What learns: logistic regression does with few examples, a random forest or boosted trees with many."""
+
+    latents: Literal["none", "bottleneck", "multiscale"] = "multiscale"
+    """Mean and spread of the latents: of the narrowest level, of all levels of the encoder, or none."""
+
+    shape: bool = True
+    """Size and shape of objects."""
+
+    brightness: bool = True
+    """Mean, spread and range of the brightness of each channel."""
+
+    slices: bool = False
+    """Without objects, every slice or time point has a class of its own."""
+
+    strength: Annotated[float, Field(gt=0, le=1e6)] = 0.1
+    """How closely logistic regression follows its examples."""
+
+    trees: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Trees of a random forest, or rounds of boosting."""
+
+    balance: bool = True
+    """Rare classes count as much as frequent ones."""
+
+    folds: Annotated[int, Field(ge=2, le=100)] = 5
+    """Parts of the examples that are held back in turn, to see how well they are recognised."""
+
+    min_probability: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """What is recognised with a smaller probability gets no class."""
+
+
 def defaults(config: type[Config]) -> dict[str, Any]:
     """Name -> default of every field of `config`."""
     return {name: field.default for name, field in config.model_fields.items()}

@@ -27,6 +27,8 @@ def describe(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
     ]
     if "segmenter" in header:
         lines += _segmenter(header)
+    elif "classifier" in header:
+        lines += _classifier(header, len(arrays["examples/target"]))
     else:
         lines.append("clusters:    none yet; segment with this model to fit them")
     return "\n".join(lines)
@@ -42,6 +44,16 @@ def _segmenter(header: dict[str, Any]) -> list[str]:
         *([f"names:       {names}"] if names else []),
         *([f"merged:      {merged}"] if merged else []),
         *([f"background:  {', '.join(map(str, edits['cleared']))}"] if edits["cleared"] else []),
+    ]
+
+
+def _classifier(header: dict[str, Any], examples: int) -> list[str]:
+    about = header["classifier"]
+    quality = about["quality"]
+    known = f", {quality['accuracy']:.0%} recognised when held back" if quality and quality["accuracy"] else ""
+    return [
+        f"classes:     {', '.join(about['classes'])}, of {about['kind']}",
+        f"learnt from: {examples} examples by {about['config']['learner']}{known}",
     ]
 
 

@@ -143,9 +143,13 @@ class Image:
 
     def mask(self, roi: Any, n: int, region: Region) -> np.ndarray:
         """Where (n, region) lies inside `roi`, an array of `label_shape`, as bool (*region)."""
-        inside = np.asarray(roi[self.source_region(n, region)]) > 0
+        return self.cut(roi, n, region) > 0
+
+    def cut(self, labels: Any, n: int, region: Region) -> np.ndarray:
+        """What `labels`, an array of `label_shape`, holds at (n, region), as (*region)."""
+        part = np.asarray(labels[self.source_region(n, region)])
         shown = [axis for axis in self.label_axes if axis in self._layout.space]
-        return inside.transpose([shown.index(axis) for axis in self._layout.space])
+        return part.transpose([shown.index(axis) for axis in self._layout.space])
 
     @classmethod
     def of(cls, sources: Sequence[Source]) -> Image:

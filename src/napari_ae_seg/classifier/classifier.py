@@ -1,0 +1,257 @@
+"""Classifier: a few items with a class teach it to recognise the others, in these images and in new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ae_seg import devices, files
+from napari_ae_seg.config import ClassificationConfig, SegmentationConfig
+from napari_ae_seg.errors import ModelFileError
+from napari_ae_seg.fitting import default_model
+from napari_ae_seg.model import Autoencoder
+from napari_ae_seg.progress import Report, silent
+
+from . import learners
+from .classified import Classified, classified
+from .items import Items, Named, chosen, measured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_ae_seg.images.stack import Stack
+
+    from .items import Kind
+
+BLOCKS = ("latents", "shape", "brightness")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Items with a known class: what a classifier learns from, and all that its file keeps of them."""
+
+    values: np.ndarray
+    """(n, F) all features, whatever is learnt from."""
+    target: np.ndarray
+    """(n,) number of the class, 0..K-1"""
+    group: np.ndarray
+    """(n,) number of the image"""
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Plain arrays for `from_state`."""
+        return {}, {"values": self.values, "target": self.target, "group": self.group}
+
+    @classmethod
+    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Examples:
+        """The examples that `state` described."""
+        return cls(**meta, **arrays)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Classes learnt from examples; `apply` recognises them in any image, `save` keeps them in an .aeseg file.
+
+    The file holds the examples, never code: opened again, the same is learnt from the same examples.
+    """
+
+    model: Autoencoder
+    config: ClassificationConfig
+    kind: Kind
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    examples: Examples = field(repr=False)
+    quality: learners.Quality | None = None
+    """How well held-back examples are recognised; None until `checked`."""
+
+    @classmethod
+    def fit(
+        cls,
+        model: Autoencoder | None,
+        stack: Stack,
+        classes: Named,
+        labels: Any = None,
+        config: ClassificationConfig | None = None,
+        report: Report = silent,
+    ) -> Classifier:
+        """A classifier taught by the items of `stack` that `classes` names; without a `model`, the shipped encoder."""
+        config = config or ClassificationConfig()
+        model = model or default_model(stack, _run(config), report)
+        items = measured(model, stack, labels, config, report)
+        return cls.taught(model, items, items.named(classes), config).checked(report)
+
+    @classmethod
+    def taught(
+        cls,
+        model: Autoencoder,
+        items: Items,
+        named: Sequence[str],
+        config: ClassificationConfig | None = None,
+        before: Classifier | None = None,
+        classes: Sequence[str] = (),
+    ) -> Classifier:
+        """A classifier taught by those `items` whose class `named` tells, and by the examples of `before`.
+
+        `classes` gives the order of the classes, which need not all have examples; others follow by name.
+        """
+        config = config or ClassificationConfig()
+        told = np.array([bool(name) for name in named], bool)
+        order = list(dict.fromkeys([*(before.classes if before else ()), *classes]))
+        order += sorted({name for name in named if name} - set(order))
+        present = {name for name in named if name} | (
+            {before.classes[k] for k in before.examples.target} if before else set()
+        )
+        if len(present) < 2:
+            raise ValueError(f"classes to tell apart are two or more, got {', '.join(present) or 'none'}")
+        numbers = {name: number for number, name in enumerate(order)}
+        target = np.array([numbers[name] for name in named if name], np.int64)
+        examples = Examples(items.values[told], target, items.source[told].astype(np.int64))
+        if before is not None:
+            _same(before, items)
+            earlier = np.array([numbers[name] for name in before.classes], np.int64)[before.examples.target]
+            shift = int(before.examples.group.max(initial=-1)) + 1
+            examples = Examples(
+                np.concatenate([before.examples.values, examples.values]),
+                np.concatenate([earlier, examples.target]),
+                np.concatenate([before.examples.group, examples.group + shift]),
+            )
+        return cls(model, config, items.kind, tuple(order), items.features, examples)
+
+    @cached_property
+    def learner(self) -> Any:
+        """The fitted scikit-learn classifier."""
+        devices.use_threads(self.config.threads)
+        return learners.fitted(self.config, self._x, self.examples.target)
+
+    @property
+    def sentence(self) -> str:
+        """How well it recognises its classes."""
+        return self.quality.sentence if self.quality else "How well it recognises its classes has not been checked."
+
+    def checked(self, report: Report = silent) -> Classifier:
+        """The same classifier with its `quality`, cross-validated."""
+        y, names = self.examples.target, list(self.classes)
+        found = learners.quality(self.config, self._x, y, self.examples.group, names, report)
+        return replace(self, quality=found)
+
+    def importance(self, report: Report = silent) -> dict[str, float]:
+        """Name -> weight of every feature it looks at, the weightiest first; they add up to 1."""
+        found = learners.importance(self.config, self.learner, self._x, self.examples.target, report)
+        names = np.array(self.features)[self._columns]
+        return {str(names[i]): float(found[i]) for i in np.argsort(-found, kind="stable")}
+
+    def apply(self, stack: Stack, labels: Any = None, report: Report = silent) -> Classified:
+        """The classes of the objects in `labels`, or of the images or slices of `stack`."""
+        encode = any(name.startswith("latents:") for name in self.features)
+        config = self.config.but(latents="multiscale" if encode else "none")
+        return self.recognise(measured(self.model, stack, labels, config, report), stack, labels)
+
+    def recognise(self, items: Items, stack: Stack, labels: Any = None, named: Sequence[str] = ()) -> Classified:
+        """The classes of items measured before; `named` tells those that a person has named."""
+        _same(self, items)
+        found = learners.probabilities(self.learner, items.values[:, self._columns], len(self.classes))
+        return classified(self, items, found, list(named) or [""] * len(items), stack, labels)
+
+    def on(self, device: str) -> Classifier:
+        """The same classifier that looks at images on `device`."""
+        return replace(self, config=self.config.but(device=device))
+
+    def save(self, path: str | Path) -> None:
+        """Writes everything to one file: the autoencoder, the examples and the settings."""
+        header: dict[str, Any] = {}
+        tensors: dict[str, np.ndarray] = {}
+        for name, part in (("autoencoder", self.model), ("examples", self.examples)):
+            header[name], arrays = part.state()
+            tensors |= {f"{name}/{key}": array for key, array in arrays.items()}
+        header["classifier"] = {
+            "config": self.config.model_dump(mode="json"),
+            "kind": self.kind,
+            "classes": list(self.classes),
+            "features": list(self.features),
+            "quality": self.quality.state() if self.quality else None,
+        }
+        files.write(path, header, tensors)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Classifier:
+        """The classifier that `save` wrote; ModelFileError says what is wrong with any other file."""
+        header, tensors = files.read(path)
+        if "classifier" not in header:
+            raise ModelFileError(f"{path} holds no classifier: train one with napari-ae-seg classify train")
+
+        def part(name: str) -> dict[str, np.ndarray]:
+            return {k.partition("/")[2]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
+
+        try:
+            about = header["classifier"]
+            return cls(
+                model=Autoencoder.from_state(header["autoencoder"], part("autoencoder")),
+                config=ClassificationConfig(**{**about["config"], "device": "auto"}),
+                kind=about["kind"],
+                classes=tuple(about["classes"]),
+                features=tuple(about["features"]),
+                examples=Examples.from_state(header["examples"], part("examples")),
+                quality=learners.Quality(**about["quality"]) if about["quality"] else None,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"{path} lacks a part of a classifier ({error}): another version wrote it") from error
+
+    @cached_property
+    def _columns(self) -> np.ndarray:
+        return chosen(self.features, self.config)
+
+    @property
+    def _x(self) -> np.ndarray:
+        return np.asarray(self.examples.values[:, self._columns])
+
+
+def classify(
+    stack: Stack,
+    classes: Named,
+    labels: Any = None,
+    *,
+    model: Autoencoder | None = None,
+    config: ClassificationConfig | None = None,
+    report: Report = silent,
+) -> Classified:
+    """The class of every object in `labels`, or of every image or slice of `stack`, learnt from the few in `classes`.
+
+    `classes` is {label: "name"} (a list of such for several images), {slice: "name"} with `config.slices`, or a list of
+    one name per image, "" where it is not known. Latents are those of `model`, or of the shipped encoder.
+    """
+    config = config or ClassificationConfig()
+    model = model or default_model(stack, _run(config), report)
+    items = measured(model, stack, labels, config, report)
+    named = items.named(classes)
+    return Classifier.taught(model, items, named, config).checked(report).recognise(items, stack, labels, named)
+
+
+def blocks_of(importance: dict[str, float]) -> dict[str, float]:
+    """Weights added up over the latents, the shape and the brightness.
+
+    >>> blocks_of({"shape: size": 0.6, "latents: latent 1, mean": 0.25, "shape: fill": 0.15})
+    {'latents': 0.25, 'shape': 0.75}
+    """
+    found = {block: sum(v for name, v in importance.items() if name.startswith(block)) for block in BLOCKS}
+    return {block: share for block, share in found.items() if share > 0}
+
+
+def _run(config: ClassificationConfig) -> SegmentationConfig:
+    return SegmentationConfig(seed=config.seed, device=config.device, threads=config.threads)
+
+
+def _same(classifier: Classifier, items: Items) -> None:
+    """Raises unless `items` are of the kind and have the features that `classifier` learnt."""
+    if items.kind != classifier.kind:
+        raise ValueError(f"the classifier tells {classifier.kind} apart, got {items.kind}")
+    if len(items.features) != len(classifier.features):
+        raise ValueError(
+            f"the classifier knows {len(classifier.features)} features, these items have {len(items.features)}: "
+            "measure them with the classifier's own model"
+        )
