@@ -109,14 +109,17 @@ def fit_regions(
     most = superpixels or min(_MOST_REGIONS, max(2, int(valid.sum()) // _PIXELS_PER_REGION))
     spread = _on_grid(features, space)
     tiny = _basins(colours, valid, max(most, k), k, scale)
-    appearance = _appearance(colours, spread, valid, rule.balance, scale)
-    edges = np.concatenate([(1 - rule.balance) * colours, appearance[-len(features) :]])
-    found = borders(tiny, _gradient(edges, _GRADIENT, scale))
+    weight = rule.balance / _deviation(spread, valid)
+    looks, own = _looks(colours, scale), 1 - rule.balance
+    steps = _gradient(features * weight, _GRADIENT, scale, space)
+    edges = np.hypot(_gradient(own * colours, _GRADIENT, scale, space), _on_grid(steps[None], space)[0])
+    found = borders(tiny, edges)
     count = int(tiny.max())
     sizes = np.bincount(tiny.ravel(), minlength=count + 1)[1:]
-    tree = merge_tree(sizes, region_means(appearance, tiny, count + 1)[1:], found, rule)
-    k = k or _natural(tree[::-1, 2], rule.threshold)
     means = region_means(spread, tiny, count + 1)[1:]
+    appearance = np.concatenate([own * region_means(looks, tiny, count + 1)[1:], weight * means], axis=1)
+    tree = merge_tree(sizes, appearance, found, rule)
+    k = k or _natural(tree[::-1, 2], rule.threshold)
     return Regions(tiny, tree, means.astype(np.float32), min(k, count))
 
 
@@ -149,7 +152,7 @@ def _basins(colours: np.ndarray, valid: np.ndarray, most: int, least: int, scale
 
     sigma = _BASINS
     while True:
-        landscape = _gradient(colours, sigma, scale)
+        landscape = _gradient(colours, sigma, scale, valid.shape)
         lowest = (ndi.minimum_filter(landscape, 3) == landscape) & valid
         markers, count = ndi.label(lowest, np.ones((3,) * valid.ndim))
         if count <= most:
@@ -160,7 +163,7 @@ def _basins(colours: np.ndarray, valid: np.ndarray, most: int, least: int, scale
         chosen = inside[np.linspace(0, len(inside) - 1, min(least or 1, len(inside))).astype(int)]
         markers = np.zeros(valid.shape, dtype=np.int32)
         markers.ravel()[chosen] = np.arange(1, len(chosen) + 1)
-    basins = watershed(_gradient(colours, _BASINS, scale), markers, mask=valid)
+    basins = watershed(_gradient(colours, _BASINS, scale, valid.shape), markers, mask=valid)
     _, flat = np.unique(basins, return_inverse=True)  # a basin may be cut off from its marker: numbers stay contiguous
     flat = flat.reshape(valid.shape)
     return _islands(flat if not valid.all() else flat + 1, valid)
@@ -175,22 +178,33 @@ def _islands(basins: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return basins.astype(np.int32)
 
 
-def _appearance(
-    colours: np.ndarray, features: np.ndarray, valid: np.ndarray, balance: float, scale: np.ndarray
-) -> np.ndarray:
-    """What regions are compared by: colours, energy of fine texture, features, each block scaled: (A, *space)."""
+def _looks(colours: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Colours and the energy of fine texture, by direction: (L, *space)."""
     first, energies = colours[0], []
     for sigma in (1.0, 2.0):
         for axis in range(first.ndim):
             order = tuple(int(axis == other) for other in range(first.ndim))
             energies.append(sigma * ndi.gaussian_filter(first, sigma / scale, order=order))
     local = [np.sqrt(ndi.gaussian_filter(e * e, 4.0 / scale) + 1e-6) for e in energies]
-    spread = np.sqrt(features[:, valid].var(axis=1).sum()) or 1.0
-    return np.concatenate([(1 - balance) * colours, (1 - balance) * np.stack(local), balance / spread * features])
+    return np.concatenate([colours, np.stack(local)])
 
 
-def _gradient(colours: np.ndarray, sigma: float, scale: np.ndarray) -> np.ndarray:
-    total = sum(ndi.gaussian_gradient_magnitude(channel, sigma / scale) ** 2 for channel in colours)
+def _deviation(features: np.ndarray, valid: np.ndarray) -> float:
+    """Root of the total variance of `features` (F, *space), of a part of the pixels; 1 where they are constant."""
+    inside = np.flatnonzero(valid)
+    some = features.reshape(len(features), -1)[:, inside[:: 1 + len(inside) // 50_000]]
+    return float(np.sqrt(some.var(axis=1).sum())) or 1.0
+
+
+def _gradient(x: np.ndarray, sigma: float, scale: np.ndarray, space: tuple[int, ...]) -> np.ndarray:
+    """Length of the gradient, per pixel of `space`, of the channels `x` (C, *grid) on its grid: (*grid)."""
+    cell = np.array(space) / x.shape[1:]
+    widths = np.maximum(sigma / scale / cell, 0.5)
+    total = np.zeros(x.shape[1:], dtype=np.float32)
+    for channel in x:
+        for axis in range(channel.ndim):
+            order = tuple(int(axis == other) for other in range(channel.ndim))
+            total += (ndi.gaussian_filter(channel, widths, order=order) / cell[axis]) ** 2
     return np.asarray(np.sqrt(total))
 
 
