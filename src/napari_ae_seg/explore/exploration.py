@@ -182,6 +182,10 @@ class Exploration:
             found.append(typical.patches(self.prepared.raw, shares, self.z, like, count))
         return found
 
+    def thumbnail(self, patch: np.ndarray) -> np.ndarray:
+        """A patch (C, *side) as a picture (Y, X, 3) uint8: of a volume the middle slice, of many channels three."""
+        return typical.thumbnail(self.segmenter.model.normaliser.unit(patch))
+
     def activation(self, unit: int) -> np.ndarray:
         """How strongly latent `unit` fires at every pixel: an array of the source's shape."""
         if not 0 <= unit < len(self.centres[0]):
@@ -237,9 +241,11 @@ class Exploration:
     def parted(
         self, inside: np.ndarray | Sequence[tuple[float, float]], of: str = "latents", made: str = "", seed: int = 0
     ) -> Parted:
-        """What `Segmenter.separate` makes a cluster of: pixels (N, *space), or a lasso on the `plane(of)`."""
+        """What `Segmenter.separate` makes a cluster of: pixels of the source's shape, or a lasso on the `plane(of)`."""
         if not isinstance(inside, np.ndarray):
             inside = self.plane(of).inside(inside)
+        elif inside.shape == self.image.label_shape:
+            inside = np.ascontiguousarray(self.image.from_source(inside))
         grid, rng = self.segmenter.space.grid, np.random.default_rng(seed)
         within, without = [], []
         for features, chosen, known in zip(self.prepared.features, inside, self.valid, strict=True):
