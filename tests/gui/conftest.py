@@ -96,6 +96,7 @@ def settle(qtbot, widget, timeout=60_000):
         assert not widget.runner.running
         assert getattr(widget, "_asking", None) is None
         assert not (hasattr(widget, "live") and widget.live.waiting)
+        assert not widget.runner._waiting
 
     if hasattr(widget, "_rest"):  # the estimate that waits for the controls to rest
         widget._rest.stop()

@@ -88,13 +88,10 @@ def test_a_click_in_the_image_selects_the_row(segmented):
     y, x = np.argwhere(labels.data == 3)[0]
 
     def click(place, *modifiers):
-        event = SimpleNamespace(
-            pos=(100, 100), position=place, view_direction=None, dims_displayed=[0, 1], handled=False
-        )
-        for event.type, callbacks in (
-            ("mouse_press", mouse_press_callbacks),
-            ("mouse_release", mouse_release_callbacks),
-        ):
+        event = SimpleNamespace(pos=(100, 100), position=place, modifiers=modifiers, handled=False)
+        event.view_direction, event.dims_displayed = None, [0, 1]
+        steps = {"mouse_press": mouse_press_callbacks, "mouse_release": mouse_release_callbacks}
+        for event.type, callbacks in steps.items():
             callbacks(labels, event)
 
     click((y, x))

@@ -161,8 +161,6 @@ def test_a_saved_model_labels_a_second_image_alike(viewer, segment_dock, qtbot, 
     segment_dock.save(str(tmp_path / "kept.aeseg"))
     settle(qtbot, segment_dock)
     assert segment_dock.models.model.path == tmp_path / "kept.aeseg"
-    segment_dock.forms[0].write({"n_clusters": 0})
-    settle(qtbot, segment_dock)
     viewer.add_image(image.copy(), name="second")
     segment_dock.image.choose(viewer.layers["second"])
     press(qtbot, segment_dock.button)
@@ -241,3 +239,60 @@ def test_train_on_this_image(viewer, dock, qtbot, image):
     assert viewer.layers["cells segments"].data.shape == image.shape
     assert widget.models.model.name == "trained on cells"
     assert current().model is widget.models.model.held
+
+
+def test_a_saved_model_brings_its_settings_along_and_other_clusters_can_be_asked_for(
+    viewer, segment_dock, qtbot, image, tmp_path
+):
+    viewer.add_image(image, name="cells")
+    slide(segment_dock, "n_clusters", 3)
+    slide(segment_dock, "smoothing", 2)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    segment_dock.save(str(tmp_path / "kept.aeseg"))
+    settle(qtbot, segment_dock)
+    segment_dock.models.setCurrentIndex(0)
+    slide(segment_dock, "n_clusters", 5)
+    slide(segment_dock, "smoothing", 9)
+    settle(qtbot, segment_dock)
+    segment_dock.models.open(tmp_path / "kept.aeseg")
+    assert segment_dock.config().n_clusters == 3
+    assert segment_dock.config().smoothing == 2
+    slide(segment_dock, "n_clusters", 2)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    assert labels_of(viewer).data.max() == 2
+
+
+def test_channels_of_one_image_can_be_left_out(viewer, segment_dock, qtbot, image):
+    from qtpy.QtCore import Qt
+
+    channels = np.stack([image, image[::-1]])
+    viewer.add_image(channels, name="two", axis_labels=("c", "y", "x"), scale=(1, 3, 3))
+    assert segment_dock.options.channels.count() == 2
+    segment_dock.options.channels.item(1).setCheckState(Qt.CheckState.Unchecked)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    labels = viewer.layers["two segments"]
+    assert labels.data.shape == (96, 96)
+    np.testing.assert_allclose(labels.scale, (3, 3))
+
+
+def test_the_docks_are_in_the_menus_and_the_samples_open(viewer):
+    from npe2 import PluginManager
+
+    manager = PluginManager.instance()
+    widgets = {widget.display_name for widget in manager.iter_widgets()}
+    assert {"Segment", "Train autoencoder"} <= widgets
+    commands = {item.command for item in manager.iter_menu("napari/layers/segment")}
+    assert {"napari-ae-seg.segment", "napari-ae-seg.train"} <= commands
+    for sample in manager.get_manifest("napari-ae-seg").contributions.sample_data:
+        viewer.layers.clear()
+        assert viewer.open_sample("napari-ae-seg", sample.key)
+
+
+def test_preferences_reach_the_forms(plugin, dock):
+    plugin.computing.device = "cpu"
+    plugin.computing.threads = 1
+    assert dock("Segment").config().device == "cpu"
+    assert dock("Train autoencoder").training().threads == 1

@@ -155,15 +155,18 @@ def unwrapped(viewer: Viewer) -> Viewer:
     return getattr(viewer, "__wrapped__", viewer)
 
 
-def at_slice(layer: Image, viewer: Viewer) -> Image:
-    """A layer of the slice of `layer` that the viewer shows, in its place; axes not shown keep a length of one."""
+def at_slice(layer: Layer, viewer: Viewer, whole: Sequence[int] = ()) -> Layer:
+    """A layer of the slice of `layer` that the viewer shows, in its place.
+
+    Axes that are not shown keep a length of one, those of `whole` (the channels) all of it.
+    """
     ahead = viewer.dims.ndim - layer.ndim
     shown = [axis - ahead for axis in viewer.dims.displayed]
     point = layer.world_to_data(viewer.dims.point)
     data = layer.data[0] if layer.multiscale else layer.data
     index: list[slice] = []
     for axis in range(layer.ndim):
-        if axis in shown:
+        if axis in shown or axis in whole:
             index.append(slice(None))
         else:
             at = int(np.clip(round(float(point[axis])), 0, data.shape[axis] - 1))
@@ -171,10 +174,10 @@ def at_slice(layer: Image, viewer: Viewer) -> Image:
     start = [part.start or 0 for part in index]
     shift = np.subtract(layer.data_to_world(start), layer.data_to_world([0] * layer.ndim))
     shift = np.linalg.solve(layer.affine.linear_matrix, shift)
-    return Image(
+    return type(layer)(
         data[tuple(index)],
         name=layer.name,
-        rgb=layer.rgb,
+        **({"rgb": layer.rgb} if isinstance(layer, Image) else {}),
         scale=layer.scale,
         translate=layer.translate + shift,
         rotate=layer.rotate,

@@ -45,6 +45,10 @@ class Live(QObject):
         self.result = result
         self._quick = None
 
+    def forget(self) -> None:
+        """Answer no wish made so far."""
+        self._quick = None
+
     def want(self, quick: bool) -> None:
         """The controls changed; `quick` while a slider is held."""
         if self.result is not None and (self.result.live or not quick):

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QWidget
 
 from napari_ae_seg import files
+from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.errors import ModelFileError
 
 from .controls import Combo, tooltip
@@ -63,6 +64,12 @@ def entry(path: Path) -> Entry:
     names = info.get("images") or info.get("trained_on") or []
     images = names if isinstance(names, str) else ", ".join(map(str, names))
     return Entry(path, str(info.get("date", "")), images, "segmenter" in header)
+
+
+def own_config(model: Model) -> SegmentationConfig | None:
+    """How the clusters that are saved with `model` were found; None if there are none."""
+    about = files.peek(model.path).get("segmenter") if model.path is not None else None
+    return SegmentationConfig(**about["config"]) if about else None
 
 
 def entries(folder: Path) -> list[Entry]:

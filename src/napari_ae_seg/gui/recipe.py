@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ae_seg.config import Config
 
+from .models import own_config
+
 if TYPE_CHECKING:
     from .course import Plan
     from .models import Model
@@ -64,8 +66,7 @@ def segmenting_in_python(result: Result) -> str:
     """The lines that give `result` in napari's console."""
     request = result.request
     lines = [IMPORT, f"stack = {request.images.python()}"]
-    own = request.model.path is not None and not request.refit and _holds_clusters(result)
-    if own:
+    if own_config(request.model) is not None and not request.refit:
         lines.append(f"segmenter = ae.Segmenter.load({str(request.model.path)!r})")
     else:
         lines += _model_lines(request.model)
@@ -123,13 +124,6 @@ def _model_lines(model: Model) -> list[str]:
     if model.training is None or model.network is None:
         return ["model = ae.current().model"]
     return [f"model = ae.train(stack, {call(model.training)}, {call(model.network)})"]
-
-
-def _holds_clusters(result: Result) -> bool:
-    from napari_ae_seg import files
-
-    path = result.request.model.path
-    return path is not None and "segmenter" in files.peek(path)
 
 
 def _needed(images: Images, result: Result | None = None) -> str:

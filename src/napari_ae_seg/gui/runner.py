@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Signal
+from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from .forms import column, sentence
@@ -26,6 +26,10 @@ class Runner(QWidget):
         super().__init__(parent)
         self._has_stop = stop
         self.job: Job | None = None
+        self._waiting: list[Callable[[], Any]] = []
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._next)
         self.text = sentence()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -75,6 +79,15 @@ class Runner(QWidget):
         job.start()
         return job
 
+    def when_free(self, act: Callable[[], Any], stop: bool = False) -> None:
+        """Call `act` at once, or when the running job is over; `stop` ends that job."""
+        if self.job is None:
+            act()
+            return
+        self._waiting.append(act)
+        if stop:
+            self.job.stop()
+
     def stop(self) -> None:
         """Ask the job to end."""
         if self.job is not None:
@@ -90,6 +103,12 @@ class Runner(QWidget):
         self.stop_button.hide()
         self.setVisible(bool(text))
 
+    def _next(self) -> None:
+        if self.job is None and self._waiting:
+            self._waiting.pop(0)()
+        if self._waiting and self.job is None:
+            self._turn.start()
+
     def _returned(self, result: Any, then: Then) -> None:
         self.say("")
         self.job, ended = None, self.job  # so that `then` may start the next job
@@ -104,6 +123,7 @@ class Runner(QWidget):
             self.stop_button.hide()
             self.busy.emit(False)
         job.deleteLater()
+        self._turn.start()
 
     def _show_bar(self, title: str) -> None:
         self.text.setText(title)

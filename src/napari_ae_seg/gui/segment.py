@@ -18,7 +18,7 @@ from .forms import Form, beside, column, fold, menu, read, row_of, scrolling, se
 from .jobs import Job
 from .layers import NO_IMAGE, LayerPicker, heed, unwrapped
 from .live import UPDATING, Live
-from .models import ModelPicker, ask_where
+from .models import ModelPicker, ask_where, own_config
 from .preferences import run_defaults
 from .runner import Dock, Runner
 from .sources import Options
@@ -71,8 +71,10 @@ class SegmentWidget(Dock):
     def request(self) -> Request:
         """What the controls ask for; ValueError if it cannot be done."""
         images = self.options.images(self.image.layer).of(self._viewer)
-        model = self.models.model
-        return work.Request(images, images.read(), model, self.config(), refit=self._asks_for_clusters())
+        model, config = self.models.model, self.config()
+        own = own_config(model)
+        refit = own is not None and work.asks_for_clusters(own, config)
+        return work.Request(images, images.read(), model, config, refit)
 
     def segment(self) -> None:
         """Segment what is chosen, as it is chosen."""
@@ -82,10 +84,18 @@ class SegmentWidget(Dock):
         """Let an autoencoder learn what is chosen, then segment with it."""
         self._start("Training", work.train_and_segment)
 
+    def closing(self) -> None:
+        """End what is running, and change nothing for others any more."""
+        super().closing()
+        current().update(edit=None)
+
     def edit(self, method: str, *arguments: Any) -> None:
         """Change the segmenter by hand (rename, recolour, merge ...), as one step to undo."""
+        self.runner.when_free(lambda: self._edit(method, arguments))
+
+    def _edit(self, method: str, arguments: tuple[Any, ...]) -> None:
         result = self.result
-        if result is None or self.runner.running:
+        if result is None:
             return
 
         def task(report: Reporter) -> Result:
@@ -124,7 +134,12 @@ class SegmentWidget(Dock):
             return
         self.view.forget_preview()
         self._asked = request.images.layers
-        self.runner.run(title, lambda report: task(request, report), then=self._segmented)
+        self.live.forget()
+
+        def begin() -> None:
+            self.runner.run(title, lambda report: task(request, report), then=self._segmented)
+
+        self.runner.when_free(begin, stop=True)
 
     def _segmented(self, result: Result) -> None:
         if result.request.model.held is not None:
@@ -150,12 +165,22 @@ class SegmentWidget(Dock):
 
     def _moved(self, result: Result) -> None:
         """An undo or redo brought another result back: the controls follow."""
+        self._write(result.segmenter.config)
+        self._show(result)
+
+    def _write(self, config: SegmentationConfig) -> None:
+        """Show `config` in the controls; that is no wish to change anything."""
         self._writing = True
         for form in self.forms:
-            form.write(result.segmenter.config.model_dump())
+            form.write(config.model_dump())
         self._writing = False
         self._relevant()
-        self._show(result)
+
+    def _model_chosen(self, *_: Any) -> None:
+        """A model that holds clusters brings its settings along."""
+        own = own_config(self.models.model)
+        if own is not None:
+            self._write(own.but(**run_defaults()))
 
     def _show(self, result: Result | None) -> None:
         self.live.take(result)
@@ -185,11 +210,6 @@ class SegmentWidget(Dock):
         shown = values(*self.forms)
         for form in self.forms:
             form.show_relevant(shown)
-
-    def _asks_for_clusters(self) -> bool:
-        """Whether the controls ask for other clusters than a model's own."""
-        given = self.config()
-        return bool(given.n_clusters or given.method != "auto" or given.features != "auto")
 
     def _follow_image(self, *_: Any) -> None:
         image = self.image.layer
@@ -283,6 +303,7 @@ class SegmentWidget(Dock):
         self.image.picked.connect(self._follow_image)
         self.open_button.clicked.connect(lambda: self.models.open())
         self.models.refused.connect(self.runner.say)
+        self.models.currentIndexChanged.connect(self._model_chosen)
         self.button.clicked.connect(self.segment)
         self.train_button.clicked.connect(self.train_and_segment)
         self.save_button.clicked.connect(lambda: self.save())

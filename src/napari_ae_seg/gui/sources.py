@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
@@ -44,12 +44,16 @@ class Images:
     extent: str = "whole"
     shown: tuple[Any, ...] = ()
     """The layers cut to the slice shown, if that is what is taken."""
+    inside: Any = None
+    """The region cut likewise."""
 
     def of(self, viewer: Viewer) -> Images:
         """Fixed to the slice that `viewer` shows now, if that is what is taken."""
         if self.extent != "current":
             return self
-        return replace(self, shown=tuple(at_slice(layer, viewer) for layer in self.layers))
+        shown = tuple(at_slice(layer, viewer, _channel_axes(layer)) for layer in self.layers)
+        region = at_slice(self.region, viewer) if isinstance(self.region, Labels) else self.region
+        return replace(self, shown=shown, inside=region)
 
     def read(self) -> Stack:
         """The stack of these layers; no pixel is read yet."""
@@ -60,10 +64,11 @@ class Images:
             channels=self.channels or None,
             together="channels" if self.together == "channels" else "samples",
         )
-        if self.region is None:
+        inside = self.inside if self.inside is not None else self.region
+        if inside is None:
             return stack
         pairs = zip(given, stack.images, strict=False)  # as channels of one image they share the first one's shape
-        return stack.with_roi([region(self.region, layer, image.label_shape) for layer, image in pairs])
+        return stack.with_roi([region(inside, layer, image.label_shape) for layer, image in pairs])
 
     def python(self) -> str:
         """The call of `ae.read` that reads the same."""
@@ -163,7 +168,7 @@ class Options(QWidget):
         self.changed.emit()
 
     def _relevant(self) -> None:
-        deep = self._image is not None and self._image.ndim > 2
+        deep = self._image is not None and self._image.ndim - len(_channel_axes(self._image)) + self._image.rgb > 2
         self._show(self.more, self.more.count() > 0)
         self._show(self.together, bool(self.more.layers))
         self._show(self.extent, self._has_extent and deep)
@@ -208,6 +213,10 @@ def _channel_names(image: Image | None) -> tuple[str, ...]:
         return read(image).image.channel_names
     except ValueError:  # it says so when the button is pressed
         return ()
+
+
+def _channel_axes(layer: Layer) -> tuple[int, ...]:
+    return tuple(axis for axis, letter in enumerate(read(layer).image.axes) if letter in "CS")
 
 
 def _array(layer: Layer, cut: Image) -> str:

@@ -24,6 +24,10 @@ ANEW = ("features", "stride", "normalise", "surround", "device", "threads")
 """Fields that need the image to be encoded again; all others change the clusters alone."""
 
 
+FINISH = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "cut")
+"""Fields that change how labels are finished, and no cluster."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What to segment, with which model, how."""
@@ -58,12 +62,14 @@ def segment(request: Request, report: Reporter) -> Result:
     from napari_ae_seg.segmenter import Segmenter
 
     model, segmenter = load(request.model)
+    changes: tuple[tuple[str, Any], ...] = ()
     if segmenter is None or request.refit:
         segmenter = Segmenter.fit(model, request.stack, request.config, report)
-    else:
-        segmenter = segmenter.recluster(**finish(request.config))
+    elif changed := finish(segmenter.config, request.config):
+        segmenter = segmenter.recluster(**changed)
+        changes = (("recluster", changed),)
     prepared, segments = _label(segmenter, request.stack, report)
-    return Result(request, segmenter, prepared, segments)
+    return Result(request, segmenter, prepared, segments, changes)
 
 
 def train_and_segment(request: Request, report: Reporter) -> Result:
@@ -118,10 +124,15 @@ def load(model: Model) -> tuple[Any, Segmenter | None]:
     return Autoencoder.load(model.path), None
 
 
-def finish(config: SegmentationConfig) -> dict[str, Any]:
-    """The fields of `config` that a segmenter with clusters of its own still takes: how labels are finished."""
-    names = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "cut")
-    return {name: getattr(config, name) for name in names if name in config.model_fields_set}
+def finish(own: SegmentationConfig, config: SegmentationConfig) -> dict[str, Any]:
+    """The fields of `config` that finish labels otherwise than `own` does."""
+    return {name: getattr(config, name) for name in FINISH if getattr(config, name) != getattr(own, name)}
+
+
+def asks_for_clusters(own: SegmentationConfig, config: SegmentationConfig) -> bool:
+    """Whether `config` asks for other clusters than those found with `own`."""
+    fixed = {*FINISH, *RunConfig.model_fields}
+    return any(value != getattr(own, name) for name, value in config if name not in fixed)
 
 
 def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[Any, ...], tuple[Segments, ...]]:
