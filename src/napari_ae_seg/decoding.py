@@ -41,9 +41,12 @@ def generate(model: Autoencoder, n: int = 1, seed: int = 0) -> np.ndarray:
 
 def prototypes(model: Autoencoder, centres: np.ndarray, side: int = 0) -> np.ndarray:
     """What the decoder draws of each latent centre (K, latents), everywhere the same: (K, C, *side) in input units."""
-    cells = -(-(side or (64 if model.ndim == 2 else 32)) // model.net.stride)
-    flat = np.asarray(centres, np.float32).reshape(*centres.shape, *[1] * model.ndim)
-    return decode(model, np.broadcast_to(flat, (*centres.shape, *[cells] * model.ndim)))
+    net, ndim = model.net, model.ndim
+    cells, margin = -(-(side or (64 if ndim == 2 else 32)) // net.stride), -(-net.decode_halo // net.stride)
+    flat = np.asarray(centres, np.float32).reshape(*centres.shape, *[1] * ndim)
+    drawn = decode(model, np.broadcast_to(flat, (*centres.shape, *[cells + 2 * margin] * ndim)))
+    inner = slice(margin * net.stride, (margin + cells) * net.stride)  # the rim looks different: nothing lies around it
+    return drawn[(slice(None), slice(None), *[inner] * ndim)]
 
 
 def segmented_image(model: Autoencoder, image: Image, clusters: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..decoding import decode, prototypes, segmented_image
+from ..decoding import prototypes, segmented_image
 from ..labelling import IN_MEMORY, Prepared, spread
 from ..progress import Progress, Report, silent
 from ..segment import filters
@@ -342,7 +342,4 @@ def centres_of(segmenter: Segmenter) -> np.ndarray:
 
 def prototypes_of(segmenter: Segmenter) -> np.ndarray:
     """(K, C, *side) in input units: the decoded centres of the clusters before any edit."""
-    flat = centres_of(segmenter)
-    cells = [PATCH_CELLS] * segmenter.model.ndim
-    tiled = np.broadcast_to(flat.reshape(*flat.shape, *[1] * len(cells)), (*flat.shape, *cells))
-    return decode(segmenter.model, tiled)
+    return prototypes(segmenter.model, centres_of(segmenter), PATCH_CELLS * segmenter.model.net.stride)

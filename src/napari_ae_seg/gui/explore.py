@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .work import Result
 
 NOTHING = "Segment an image first, in the Segment dock: its latents and clusters are shown here."
+HEIGHT = 320
+"""Least height of the dock: the plane can be seen."""
 NO_SELECTION = "Nothing is selected: draw a lasso on the plane, or paint in the selection layer."
 
 
@@ -154,6 +156,9 @@ class ExploreWidget(Dock):
             k = one.segmenter.clusters.k
             self.numbers.show_curve(look.curve, k)
             self.says.setText(looking.about_number(look.curve, k, one.segmenter.config.n_clusters))
+            for folded in self.folds:
+                if folded.isExpanded():  # its content has another height now
+                    folded.expand(animate=False)
         self._tell_of_cluster()
         self._lit()
         self._enable()
@@ -271,17 +276,19 @@ class ExploreWidget(Dock):
         layout.addWidget(beside(self.make_button, self.clear_button, self.report_button, equal=True))
         layout.addWidget(self.runner)
         layout.addWidget(fold("Plane", row_of({"Points": self.points, "Of": self.of, "Laid out by": self.method})))
-        self.pictures = fold("Prototypes and typical patches", self.strip)
-        self.pictures.expand(animate=False)
-        layout.addWidget(self.pictures)
-        layout.addWidget(fold("Units", self.units))
-        layout.addWidget(fold("Number of clusters", chosen))
+        pictures = fold("Prototypes and typical patches", self.strip)
+        pictures.expand(animate=False)
+        self.folds = (pictures, fold("Units", self.units), fold("Number of clusters", chosen))
+        for folded in self.folds:
+            layout.addWidget(folded)
         outer = QWidget()
         whole = column(outer, spacing=10, margin=8)
         whole.addWidget(self.nothing)
         whole.addWidget(self.body)
         whole.addStretch(1)
-        column(self).addWidget(scrolling(outer))
+        area = scrolling(outer)
+        area.setMinimumHeight(HEIGHT)
+        column(self).addWidget(area)
 
     def _connect(self) -> None:
         self.plane.lassoed.connect(self._lassoed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels, Shapes
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from .layers import heed, region
 
@@ -35,6 +35,9 @@ class Selection(QObject):
         self._shape: tuple[int, ...] = ()
         self._segments: Labels | None = None
         self._watched: Layer | None = None
+        self._soon = QTimer(self)  # napari tells of paint before it is in the layer
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self.changed.emit)
         viewer.mouse_move_callbacks.append(self._hovered)
         viewer.mouse_drag_callbacks.append(self._hovered)
         heed(self, viewer.layers.selection.events.active, self._watch)
@@ -89,14 +92,14 @@ class Selection(QObject):
         active = self._viewer.layers.selection.active
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active
-        layer.events.paint.connect(lambda _: self.changed.emit())
+        layer.events.paint.connect(lambda _: self._soon.start())
         return layer
 
     def _watch(self, _: Any = None) -> None:
         """Heed the layer that is worked with: labels that are picked, shapes that are drawn."""
         self._unwatch()
-        active = self._viewer.layers.selection.active
-        if isinstance(active, Labels) and active is self._segments:
+        active: Any = self._viewer.layers.selection.active
+        if active is not None and active is self._segments:
             active.events.selected_label.connect(self._picked)
             self._watched = active
         elif isinstance(active, Shapes):
