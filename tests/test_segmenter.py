@@ -276,3 +276,77 @@ def test_the_gpu_labels_as_the_cpu_does(model, stack, segments):
     config = ae.SegmentationConfig(n_clusters=3, device="cuda")
     found = ae.Segmenter.fit(model, stack, config).apply(stack).labels
     assert (found == segments.labels).mean() > 0.999
+
+
+def test_a_split_segment_keeps_its_number_for_its_larger_part(fitted, stack):
+    merged = fitted.merge(1, 2)
+    parted = merged.split(1)
+    labels = parted.apply(stack).labels
+    assert np.unique(labels).tolist() == [1, 3, 4]
+    assert ((labels == 3) == (merged.apply(stack).labels == 3)).all()
+    assert (labels[TRUTH == 2] == 4).mean() > 0.95
+
+
+def test_what_cannot_be_split_says_so(stack, model):
+    flat = ae.read(np.where(TRUTH == 1, 0, 1).astype(np.float32))
+    fitted = ae.Segmenter.fit(model, flat, ae.SegmentationConfig(n_clusters=2, features="intensity", smoothing=0))
+    with pytest.raises(ValueError, match="too few different places"):
+        fitted.split(1, into=5000)
+
+
+def test_strokes_are_kept_and_the_rest_follows(model, stack):
+    fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2))
+    prepared = fitted.prepare(stack)
+    strokes = np.zeros(TRUTH.shape, np.int32)
+    strokes[10:14, 20:40] = 1
+    strokes[50:54, 30:50] = 2
+    strokes[60:90, 130:134] = 3
+    guided = fitted.guided(prepared, strokes, names={3: "stripe"})
+    found = guided.label(prepared)
+    assert (found.labels[strokes > 0] == strokes[strokes > 0]).all()
+    assert (found.labels == TRUTH).mean() > 0.97
+    assert found.names[3] == "stripe"
+    assert np.array_equal(guided.apply(stack).labels, found.labels)
+
+
+def test_what_strokes_taught_is_saved_and_applies_to_other_images(model, stack, tmp_path):
+    fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2))
+    strokes = np.zeros(TRUTH.shape, np.int32)
+    strokes[10:14, 20:40] = 1
+    strokes[32:78, 30:34] = strokes[32:78, 70:74] = 9
+    guided = fitted.guided(fitted.prepare(stack), strokes)
+    guided.save(tmp_path / "g.aeseg")
+    loaded = ae.Segmenter.load(tmp_path / "g.aeseg")
+    other = ae.read(scene(seed=8))
+    assert np.array_equal(loaded.apply(other).labels, guided.apply(other).labels)
+    assert (loaded.apply(other).labels[TRUTH == 2] == 9).mean() > 0.8
+
+
+def test_guided_labels_block_by_block_equal_the_whole(fitted, stack, monkeypatch):
+    strokes = np.zeros(TRUTH.shape, np.int32)
+    strokes[50:54, 30:50] = 4
+    strokes[5:9, 30:50] = 1
+    guided = fitted.guided(fitted.prepare(stack), strokes)
+    whole = guided.apply(stack).labels
+    monkeypatch.setattr(encoding, "BLOCK", {2: 48, 3: 32})
+    out = np.zeros(whole.shape, np.int32)
+    guided.apply(stack, out=out)
+    assert (out == whole).mean() > 0.999
+
+
+@pytest.mark.parametrize("strokes", [np.zeros((120, 150), int), np.ones((3, 3), int), np.ones((120, 150))])
+def test_strokes_that_teach_nothing_are_one_clear_sentence(fitted, stack, strokes):
+    with pytest.raises(ValueError, match=r"strokes|stroke to learn"):
+        fitted.guided(fitted.prepare(stack), strokes)
+
+
+def test_a_dark_surround_takes_the_label_it_touches():
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:120, :120]
+    disc = np.hypot(y - 60, x - 60) < 50
+    image = np.where(disc[..., None], [150, 90, 60], 0) + rng.integers(0, 12, (120, 120, 3)) * disc[..., None]
+    image[50:70, 50:70] = [240, 200, 180]
+    stack = ae.read(image.astype(np.uint8))
+    labels = ae.Segmenter.fit(None, stack, ae.SegmentationConfig(n_clusters=2)).apply(stack).labels
+    assert labels[3, 3] == labels[60, 20]
+    assert (labels[52:68, 52:68] == 2).all()

@@ -19,6 +19,7 @@ from .segment.choice import choose_space
 from .segment.choose import choose_k
 from .segment.cluster import Clusters, fit_clusters, matched, reorder
 from .segment.features import fit_space
+from .segment.surround import dark_surround
 from .segment.survive import Patch
 from .training import train
 
@@ -74,7 +75,8 @@ def fitting_maps(
     for done, block in enumerate(blocks):
         report(Progress("encode", done, len(blocks), "sample"))
         one = encode_array(model, block.data, grid, decoder=config.features == "decoder", normaliser=normaliser)
-        maps.append(replace(one, valid=one.valid & torch.from_numpy(block.valid).to(one.valid.device)))
+        inside = torch.from_numpy(block.valid & ~_surround(model, stack, block, config)).to(one.valid.device)
+        maps.append(replace(one, valid=one.valid & inside))
     if not any(bool(one.valid.any()) for one in maps):
         raise ValueError("the image has no finite pixel to learn from (inside the region of interest, if one is given)")
     return maps
@@ -159,6 +161,14 @@ def cluster(sample: Sample, config: SegmentationConfig, method: str, previous: C
     labels = np.asarray(clusters.assign(torch.from_numpy(sample.x.T)))
     sums = np.bincount(labels, weights=sample.intensity, minlength=clusters.k)
     return reorder(clusters, sums / np.maximum(np.bincount(labels, minlength=clusters.k), 1)), why
+
+
+def _surround(model: Autoencoder, stack: Stack, block: Block, config: SegmentationConfig) -> np.ndarray:
+    """Where a whole colour image shows nothing but its dark surround: bool (*space)."""
+    whole = block.valid.shape == stack.images[block.image].shape[2:]
+    if not (config.surround and whole and len(block.data) == 3):
+        return np.zeros(block.valid.shape, bool)
+    return dark_surround(model.normaliser.unit(block.data))
 
 
 def _cells(valid: torch.Tensor, grid: int) -> torch.Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .segment.edits import Edits
     from .segment.maps import Maps
     from .segment.space import FeatureSpace
-    from .segment.survive import Survivors
 
 SCORES = 256 * 2**20
 """Bytes of scores above which they are kept in a temporary file."""
@@ -46,6 +45,20 @@ Write = Callable[[int, Tile, np.ndarray, np.ndarray, np.ndarray], None]
 After = Callable[[np.ndarray], np.ndarray]
 
 
+class Scorer(Protocol):
+    """Clusters, or a guide on top of them."""
+
+    @property
+    def k(self) -> int:
+        """Number of labels."""
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Log memberships (K, *grid) of features (F, *grid)."""
+
+    def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:
+        """Memberships (K, *space) whose borders follow the edges of `guide`."""
+
+
 @dataclass
 class Prepared:
     """What labelling one source needs, kept so that labelling it again costs no reading and no encoding."""
@@ -55,13 +68,17 @@ class Prepared:
     """Per sample the native values (C, *space)."""
     features: list[Tensor]
     """Per sample (F, *grid) of the segmenter's feature space."""
+    further: dict[int, Any] = field(default_factory=dict)
+    """Features of a guide, too, made when first asked for."""
     cache: dict[object, Any] = field(default_factory=dict)
     """What was made of them last: clusters and their confidence, and leaves."""
 
 
-def finished(labels: np.ndarray, edits: Edits, config: SegmentationConfig) -> np.ndarray:
-    """Segments (*space) with what the person merged or set as background, tidied."""
-    return tidy(edits.apply(labels), config)
+def finished(
+    labels: np.ndarray, edits: Edits, config: SegmentationConfig, features: np.ndarray | None = None
+) -> np.ndarray:
+    """Segments (*space) with what the person split (by `features`), merged or set as background, tidied."""
+    return tidy(edits.apply(labels, features), config)
 
 
 def reach(config: SegmentationConfig) -> int:
@@ -77,7 +94,7 @@ class Labeller:
     model: Autoencoder
     normaliser: Normaliser
     space: FeatureSpace
-    scorer: Survivors
+    scorer: Scorer
     config: SegmentationConfig
     anisotropy: tuple[float, ...]
     grid: int
@@ -99,16 +116,20 @@ class Labeller:
 
     def prepared(self, image: Image, report: Report) -> Prepared:
         """The pixels and features of `image`, to be labelled many times."""
-        raw, features = [], []
+        whole = tuple(slice(0, size) for size in image.shape[2:])
+        return Prepared(image, [image.block(n, whole) for n in range(image.shape[0])], self.features(image, report))
+
+    def features(self, image: Image, report: Report) -> list[Tensor]:
+        """Per sample of `image` its features (F, *grid)."""
+        found = []
         for n in range(image.shape[0]):
             size = tuple(-(-s // self.space.grid) for s in image.shape[2:])
             whole = torch.zeros((self.space.n_features, *size), device=self.model.device)
             for tile, maps in self.encoded(image, n, report):
                 part = self.space.transform(maps)
                 whole[scaled(tile.core, self.space.grid)] = part[scaled(tile.inner, self.space.grid)]
-            raw.append(image.block(n, tuple(slice(0, s) for s in image.shape[2:])))
-            features.append(whole)
-        return Prepared(image, raw, features)
+            found.append(whole)
+        return found
 
     def latents(self, image: Image, report: Report) -> list[Tensor]:
         """Per sample of `image` the latent map (latents, *space / stride) on the CPU, as the network gives it."""

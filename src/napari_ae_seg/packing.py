@@ -13,6 +13,7 @@ from .fitting import Sample
 from .model import Autoencoder
 from .segment.cluster import Clusters
 from .segment.edits import Edits
+from .segment.guide import Guide
 from .segment.space import FeatureSpace
 from .segment.survive import Survivors
 from .segment.tree import Tree
@@ -29,6 +30,8 @@ PARTS: dict[str, tuple[str, Any]] = {
 """Name in the file -> field of the segmenter and its type, which has `state` and `from_state`."""
 PLAIN = ("method", "sentence", "anisotropy", "grid", "usual_error")
 """Fields that JSON knows."""
+OPTIONAL: dict[str, Any] = {"guide": Guide, "guide_space": FeatureSpace}
+"""Fields that may be None."""
 SAMPLE = ("x", "latents", "intensity")
 
 
@@ -39,6 +42,10 @@ def pack(fields: Mapping[str, Any], kept: Survivors) -> tuple[dict[str, Any], Ar
     for name, (field, _) in PARTS.items():
         header[name], own = fields[field].state()
         arrays |= {f"{name}/{key}": array for key, array in own.items()}
+    for name in OPTIONAL:
+        if fields[name] is not None:
+            header[name], own = fields[name].state()
+            arrays |= {f"{name}/{key}": array for key, array in own.items()}
     plain = {name: list(fields[name]) if isinstance(fields[name], tuple) else fields[name] for name in PLAIN}
     config = fields["config"].model_dump(mode="json")
     return {**header, "segmenter": {**plain, "config": config, "survivors": kept.state()}}, arrays
@@ -53,6 +60,7 @@ def unpack(header: Mapping[str, Any], arrays: Arrays, path: str) -> tuple[dict[s
         fields = {field: kind.from_state(header[name], _under(name, arrays)) for name, (field, kind) in PARTS.items()}
         fields |= {name: tuple(about[name]) if isinstance(about[name], list) else about[name] for name in PLAIN}
         fields |= {"config": SegmentationConfig(**about["config"]), "sample": Sample(**_under("sample", arrays))}
+        fields |= {n: kind.from_state(header[n], _under(n, arrays)) for n, kind in OPTIONAL.items() if n in header}
         kept = {name: tuple(value) for name, value in about["survivors"].items()}
         return fields, Survivors(fields["clusters"], **kept)
     except (KeyError, TypeError, ValueError) as error:

@@ -23,6 +23,8 @@ from .fitting import (
     method_of,
     sample_places,
 )
+from .gestures import Gestures
+from .guiding import Guided, fit_guide_space, identity, joined, learn, painted_on
 from .images.resample import resampled, stretched
 from .images.stack import Stack
 from .labelling import IN_MEMORY, Labeller, Prepared, finished, reach, spread
@@ -34,11 +36,13 @@ from .regional import labelled, regions_of
 from .segment.cluster import Clusters
 from .segment.edits import Edits
 from .segment.features import grid_of
+from .segment.guide import SMOOTHING, Guide
 from .segment.lasso import Parted, separated
 from .segment.space import FeatureSpace
+from .segment.surround import dark_surround, fill_surround
 from .segment.survive import Canvas, Finish, Survivors
 from .segment.tree import Tree, grow
-from .segments import Segments, Tally, colour, summary
+from .segments import Segments, Tally
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +59,7 @@ FEW = 8
 
 
 @dataclass(frozen=True)
-class Segmenter:
+class Segmenter(Gestures):
     """An autoencoder with its features, its clusters and what a person changed; `apply` labels any image with it.
 
     Labels are numbered by brightness, the darkest is 1; clustered again, they keep the numbers they had.
@@ -75,6 +79,10 @@ class Segmenter:
     sample: Sample = field(repr=False)
     usual_error: float = 0.0
     """How badly the network redraws the images that this was fitted on."""
+    guide: Guide | None = None
+    """What strokes taught."""
+    guide_space: FeatureSpace | None = None
+    """What the guide looks at."""
     canvas: Canvas = field(default_factory=Canvas, repr=False)
     """A part of the fitting images, to see anew which clusters survive smoothing; not kept in a file."""
 
@@ -150,15 +158,26 @@ class Segmenter:
     def label(self, prepared: Prepared, quick: bool = False, report: Report = silent) -> Segments:
         """Segments of a prepared source; `quick` leaves out the sharpening of borders, for a first picture."""
         image = prepared.image
-        if self.method == "regions":
+        if self.guide:
+            labels, confidence = self._clusters_of(prepared, quick, report)
+            groups = np.array([0, *self.guide.labels], np.int32)[labels]
+        elif self.method == "regions":
             groups, confidence = labelled(prepared, self._regions_of(prepared), self.space.grid, self.config.cut)
         else:
             labels, confidence = self._clusters_of(prepared, quick, report)
             groups = self._grouped(prepared, labels)
-        tally = Tally.empty(max(self.tree.leaves, int(groups.max(initial=0))), image.shape[1])
-        for n in range(len(groups)):
-            groups[n] = finished(groups[n], self.edits, self.config)
-            tally.add(groups[n], confidence[n], prepared.raw[n])
+        for n, raw in enumerate(prepared.raw):
+            features = None
+            if self.edits.splits and not self.guide:
+                features = spread(prepared.features[n].cpu(), self.space.grid, groups[n].shape).numpy()
+            if self.config.surround and len(raw) == 3:
+                groups[n] = fill_surround(groups[n], dark_surround(self.model.normaliser.unit(raw)))
+            groups[n] = finished(groups[n], self.edits, self.config, features)
+        drawn = painted_on(self.edits, image)
+        groups = groups if drawn is None else np.where(drawn >= 0, drawn, groups).astype(np.int32)
+        tally = Tally.empty(int(groups.max(initial=0)), image.shape[1])
+        for n, raw in enumerate(prepared.raw):
+            tally.add(groups[n], confidence[n], raw)
         return self._segments(image, image.to_source(groups), image.to_source(confidence), tally)
 
     def on(self, device: str) -> Segmenter:
@@ -168,22 +187,6 @@ class Segmenter:
     def cut(self, segments: int) -> Segmenter:
         """The same clusters at another granularity: coarse and fine segments nest. 0 goes back to the clusters."""
         return replace(self, config=self.config.but(cut=min(segments, self.tree.leaves)))
-
-    def merge(self, *labels: int) -> Segmenter:
-        """The segmenter in which `labels` are one; it has the number of the smallest."""
-        return replace(self, edits=self.edits.merge(*labels))
-
-    def rename(self, label: int, name: str) -> Segmenter:
-        """The segmenter in which `label` is called `name`."""
-        return replace(self, edits=self.edits.rename(label, name))
-
-    def recolour(self, label: int, colour: tuple[float, float, float]) -> Segmenter:
-        """The segmenter in which `label` has another colour: red, green and blue of 0 to 1."""
-        return replace(self, edits=self.edits.recolour(label, colour))
-
-    def background(self, *labels: int) -> Segmenter:
-        """The segmenter that gives the places of `labels` the label 0."""
-        return replace(self, edits=self.edits.background(*labels))
 
     def separate(self, parted: Parted, name: str = "") -> Segmenter:
         """The segmenter with one more cluster, the last, of what is like the places that a lasso holds."""
@@ -195,6 +198,35 @@ class Segmenter:
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=self.config.seed)
         edits = self.edits.rename(clusters.k, name) if name else self.edits
         return replace(self, clusters=clusters, tree=tree, edits=edits)
+
+    def guided(
+        self, prepared: Prepared, strokes: np.ndarray, names: dict[int, str] | None = None, report: Report = silent
+    ) -> Segmenter:
+        """The segmenter that learnt from `strokes` on a prepared source: an array of its labels' shape, 0 not painted.
+
+        A stroke's number is that of the segment it is, or a new one; `names` may name them. Painted pixels are kept,
+        segments that nobody painted stay where the image is unlike every stroke, and other images follow, too.
+        """
+        image = prepared.image
+        strokes = np.asarray(strokes)
+        if strokes.shape != image.label_shape or strokes.dtype.kind not in "iu":
+            raise ValueError(f"strokes are integers of shape {image.label_shape}, got {strokes.dtype} {strokes.shape}")
+        if not strokes.any():
+            raise ValueError("there is no stroke to learn from: paint a few places with the number of a segment")
+        extra = self.guide_space or fit_guide_space(self.model, image, self.config, self.anisotropy, self.grid, report)
+        plain = replace(self, guide=None, guide_space=extra)
+        before = image.from_source(plain.label(prepared, quick=True).labels)
+        features = plain._further(prepared, report)
+        painted = image.from_source(strokes.astype(np.int32))
+        guide = learn(features, self.space.n_features, extra.grid, painted, before, self.config.seed)
+        edits = self.edits.paint(identity(image), np.where(strokes > 0, strokes, -1))
+        for label, name in (names or {}).items():
+            edits = edits.rename(label, name)
+        return replace(plain, guide=guide, edits=edits)
+
+    def unguided(self) -> Segmenter:
+        """The segmenter without what strokes taught it, and without the painted pixels."""
+        return replace(self, guide=None, edits=replace(self.edits, painted={}))
 
     def latents(self, image: Image, report: Report = silent) -> list[Tensor]:
         """Per sample of `image` the latent map (latents, *space / stride) as the network gives it."""
@@ -227,8 +259,37 @@ class Segmenter:
     def _labeller(self, image: Image, config: SegmentationConfig | None = None, **options: Any) -> Labeller:
         config = config or self.config
         normaliser = self._normaliser(image, config)
-        scorer = self._survivors if config.sharpen == self.config.sharpen else Survivors(self.clusters)
-        return Labeller(self.model, normaliser, self.space, scorer, config, self.anisotropy, self.grid, **options)
+        space, kept = self.space, self._survivors if config.sharpen == self.config.sharpen else Survivors(self.clusters)
+        scorer: Survivors | Guided = kept
+        if self.guide and self.guide_space:
+            space = joined(space, self.guide_space)
+            scorer = Guided(kept, self.guide, self._labels_of_clusters(), self.space.n_features)
+            config = config.but(smoothing=config.smoothing * SMOOTHING)
+        return Labeller(self.model, normaliser, space, scorer, config, self.anisotropy, self.grid, **options)
+
+    def _labels_of_clusters(self) -> np.ndarray:
+        """(K + 1,) the label of each cluster 0..K after cut, merges and background."""
+        lookup = self._lookup()
+        return np.asarray(self.edits.mapping(int(lookup.max()))[lookup])
+
+    def places_of(self, label: int) -> np.ndarray:
+        """Which places of the fitting sample have `label`: bool (n,)."""
+        if self.config.cut > self.clusters.k:
+            raise ValueError("finer segments cannot be split further: set the granularity to 0 first")
+        places = torch.from_numpy(np.ascontiguousarray(self.sample.x.T))
+        labels = self._lookup()[np.asarray(self.clusters.assign(places)) + 1]
+        return np.asarray(self.edits.apply(labels, self.sample.x.T) == label)
+
+    def _further(self, prepared: Prepared, report: Report) -> list[Tensor]:
+        """Features of the clusters and of the guide, made when first asked for."""
+        if not self.guide_space:
+            return prepared.features
+        key = id(self.guide_space)
+        if key not in prepared.further:
+            labeller = replace(self._labeller(prepared.image), space=joined(self.space, self.guide_space))
+            prepared.further = {key: (labeller.features(prepared.image, report), self.guide_space)}
+        features: list[Tensor] = prepared.further[key][0]
+        return features
 
     def apply_to(self, image: Image, out: Any = None, report: Report = silent, rescale: bool = False) -> Segments:
         """Segments of one image, as `apply` gives them."""
@@ -244,17 +305,23 @@ class Segmenter:
                 f"{image.name} is labelled block by block, where cut={self.config.cut} cannot be more than the "
                 f"{self.clusters.k} clusters; fit it with n_clusters={self.config.cut} instead"
             )
-        tally = Tally.empty(self.tree.leaves, image.shape[1])
+        if self.edits.splits and not self.guide:
+            raise ValueError(f"{image.name} is labelled block by block, where segments cannot be split: add clusters")
+        lookup = np.array([0, *self.guide.labels], np.int32) if self.guide else self._lookup()
+        drawn = painted_on(self.edits, image)
+        tally = Tally.empty(max(self.tree.leaves, self.edits.highest(int(lookup.max()))), image.shape[1])
         labels = np.zeros(image.label_shape, np.int32) if out is None else out
         confidence = np.zeros(image.label_shape, np.float32) if out is None else np.zeros(0, np.float32)
 
         def write(n: int, tile: Tile, raw: np.ndarray, part: np.ndarray, sure: np.ndarray) -> None:
-            image.put(labels, n, tile.core, part[tile.inner])
+            part = part[tile.inner]
+            if drawn is not None:
+                part = np.where(drawn[n][tile.core] >= 0, drawn[n][tile.core], part)
+            image.put(labels, n, tile.core, part)
             if out is None:
                 image.put(confidence, n, tile.core, sure[tile.inner])
-            tally.add(part[tile.inner], sure[tile.inner], raw[(slice(None), *tile.inner)])
+            tally.add(part, sure[tile.inner], raw[(slice(None), *tile.inner)])
 
-        lookup = self._lookup()
         labeller = self._labeller(
             image, after=lambda part: finished(lookup[part], self.edits, self.config), reach=reach(self.config)
         )
@@ -266,7 +333,7 @@ class Segmenter:
         if image.shape[0] * np.prod(image.shape[2:]) > IN_MEMORY:
             raise ValueError(f"{image.name} is too large to be rescaled in memory: resample it to another file first")
         found = self.label(self.prepare(resampled(image, self.model.spacing), report), report=report)
-        tally = Tally.empty(self.tree.leaves, image.shape[1])
+        tally = Tally.empty(int(found.labels.max(initial=0)), image.shape[1])
         labels = stretched(found.labels, (image.shape[0], *image.shape[2:]))
         confidence = stretched(found.confidence, labels.shape)
         for n in range(len(labels)):
@@ -279,7 +346,7 @@ class Segmenter:
     def _clusters_of(self, prepared: Prepared, quick: bool, report: Report) -> tuple[np.ndarray, np.ndarray]:
         """Clusters 1..K and confidence (N, *space) of a prepared source, kept until what made them changes."""
         config = self.config.but(sharpen=False) if quick else self.config
-        key = (id(self.clusters), config.smoothing, config.sharpen)
+        key = (id(self.guide or self.clusters), id(self.clusters), config.smoothing, config.sharpen)
         if key not in prepared.cache:
             image = prepared.image
             labels = np.zeros((image.shape[0], *image.shape[2:]), np.int32)
@@ -289,9 +356,10 @@ class Segmenter:
                 labels[n][tile.core] = part[tile.inner]
                 confidence[n][tile.core] = sure[tile.inner]
 
-            self._labeller(image, config=config).label(image, prepared, write, report)
+            held = replace(prepared, features=self._further(prepared, report)) if self.guide else prepared
+            self._labeller(image, config=config).label(image, held, write, report)
             prepared.cache.clear()
-            prepared.cache |= {key: (labels, confidence), "clusters": self.clusters}  # so that no others get their id
+            prepared.cache |= {key: (labels, confidence), "made by": (self.clusters, self.guide)}  # ids stay theirs
         found: tuple[np.ndarray, np.ndarray] = prepared.cache[key]
         return found
 
@@ -332,26 +400,10 @@ class Segmenter:
         return np.concatenate([[0], names[np.searchsorted(self.tree.owner, np.arange(self.clusters.k))]])
 
     def _segments(self, image: Image, labels: np.ndarray, confidence: np.ndarray, tally: Tally) -> Segments:
-        colours = {i + 1: colour(self._colour_index(i) + 1) for i in range(len(tally.size) - 1)}
-        colours |= self.edits.colours
-        present = [label for label in range(1, len(tally.size)) if tally.size[label]]
-        return Segments(
-            labels=labels,
-            confidence=confidence,
-            table=summary(tally, present, self.edits.names, image),
-            colours={label: colours[label] for label in present},
-            sentence=self.sentence,
-            name=image.name,
-            transform=image.transform,
-            metadata={
-                "config": self.config.model_dump(mode="json"),
-                "quality": self.clusters.quality,
-                "curve": {str(k): value for k, value in self.clusters.curve.items()},
-                "trained_on": self.model.info.get("trained_on", []),
-            },
-        )
-
-    def _colour_index(self, cluster: int) -> int:
-        """A colour that the cluster keeps from fit to fit; parts of split clusters have further ones."""
-        own = self.clusters.colours
-        return own[cluster] if cluster < len(own) else max(own) + 1 + cluster - len(own)
+        metadata = {
+            "config": self.config.model_dump(mode="json"),
+            "quality": self.clusters.quality,
+            "curve": {str(k): value for k, value in self.clusters.curve.items()},
+            "trained_on": self.model.info.get("trained_on", []),
+        }
+        return Segments.of(image, labels, confidence, tally, self.edits, self.clusters.colours, self.sentence, metadata)

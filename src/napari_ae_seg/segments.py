@@ -11,6 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from .images.stack import Image
+    from .segment.edits import Edits
 
 Colour = tuple[float, float, float]
 
@@ -31,9 +32,38 @@ class Segments:
     sentence: str
     """What was chosen for this result, and why."""
     name: str = "image"
+    hidden: frozenset[int] = frozenset()
+    """Labels that a layer does not show."""
     transform: dict[str, Any] = field(default_factory=dict)
     """Arguments that lay the labels over their source in napari: scale, translate, ..."""
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        image: Image,
+        labels: np.ndarray,
+        confidence: np.ndarray,
+        tally: Tally,
+        edits: Edits,
+        own: tuple[int, ...],
+        sentence: str,
+        metadata: dict[str, Any],
+    ) -> Segments:
+        """Segments of `image`; `own` is the lasting colour index of each cluster, further labels get further ones."""
+        present = [label for label in range(1, len(tally.size)) if tally.size[label]]
+        index = {n: own[n - 1] if n <= len(own) else max(own) + n - len(own) for n in present}
+        return cls(
+            labels=labels,
+            confidence=confidence,
+            table=summary(tally, present, edits.names, image),
+            colours={n: edits.colours.get(n, colour(index[n] + 1)) for n in present},
+            sentence=sentence,
+            name=image.name,
+            hidden=frozenset(edits.hidden),
+            transform=image.transform,
+            metadata=metadata,
+        )
 
     @property
     def names(self) -> dict[int, str]:
@@ -44,7 +74,7 @@ class Segments:
     def layer(self) -> dict[str, Any]:
         """Keyword arguments for `viewer.add_labels(segments.labels, **segments.layer)`."""
         clear = (0.0, 0.0, 0.0, 0.0)
-        opaque = {label: (*rgb, 1.0) for label, rgb in self.colours.items()}
+        opaque = {n: clear if n in self.hidden else (*rgb, 1.0) for n, rgb in self.colours.items()}
         return {
             "name": f"{self.name} segments",
             "colormap": {None: clear, 0: clear, **opaque},

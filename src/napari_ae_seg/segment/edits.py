@@ -24,6 +24,8 @@ class Split:
     """The number of each part; the first is that of the segment"""
     centres: tuple[tuple[float, ...], ...]
     """(parts, F)"""
+    merged: tuple[int, ...] = ()
+    """Segments that had become part of it before it was split"""
 
     def apply(self, labels: np.ndarray, features: np.ndarray) -> np.ndarray:
         """`labels` (*space) with this segment in its parts, by `features` (F, *space).
@@ -31,7 +33,7 @@ class Split:
         >>> Split(1, (1, 5), ((0.0,), (1.0,))).apply(np.array([1, 1, 2]), np.array([[0.1, 0.8, 0.9]])).tolist()
         [1, 5, 2]
         """
-        inside = labels == self.label
+        inside = np.isin(labels, (self.label, *self.merged))
         away = [((features[:, inside] - np.array(centre)[:, None]) ** 2).sum(0) for centre in self.centres]
         out = labels.copy()
         out[inside] = np.array(self.parts, dtype=labels.dtype)[np.argmin(away, axis=0)]
@@ -142,7 +144,8 @@ class Edits:
         fresh = self.highest(most) + 1
         parts = (label, *range(fresh, fresh + len(centres) - 1))
         rows = tuple(tuple(float(value) for value in centre) for centre in centres)
-        return replace(self, splits=(*self.splits, Split(label, parts, rows)))
+        merged = tuple(other for other in self.merged if self.root(other) == label)
+        return replace(self, splits=(*self.splits, Split(label, parts, rows, merged)))
 
     def paint(self, image: str, strokes: np.ndarray) -> Edits:
         """The painted pixels of `strokes` on `image` (-1: not painted) are kept as they are, over earlier ones."""
@@ -196,7 +199,7 @@ class Edits:
             "colours": list(self.colours.items()),
             "cleared": sorted(self.cleared),
             "hidden": sorted(self.hidden),
-            "splits": [[split.label, split.parts, split.centres] for split in self.splits],
+            "splits": [[split.label, split.parts, split.centres, split.merged] for split in self.splits],
             "painted": [[image, kept.shape] for image, kept in self.painted.items()],
         }
         arrays: dict[str, np.ndarray] = {}
@@ -208,8 +211,8 @@ class Edits:
     def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Edits:
         """The edits that `state` described."""
         splits = [
-            Split(int(label), tuple(int(part) for part in parts), tuple(tuple(centre) for centre in centres))
-            for label, parts, centres in meta.get("splits", [])
+            Split(int(label), tuple(parts), tuple(tuple(centre) for centre in centres), tuple(merged))
+            for label, parts, centres, merged in meta.get("splits", [])
         ]
         painted = {
             str(image): Painted(tuple(int(side) for side in shape), arrays[f"where{i}"], arrays[f"painted{i}"])

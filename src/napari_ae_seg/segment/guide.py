@@ -27,7 +27,9 @@ NETWORK = (2.0, 6.0)
 
 _MOST = 4000  # painted places a forest is fitted on
 _SURE = 1e-3  # least probability
-_ALIKE = 0.5  # probability of a painted label above which a place is like a stroke
+_ALIKE = 0.95  # share of a stroke's own places that count as like it
+_OVER = 0.2  # share of a stroke that lies in a segment from which this counts as painted over
+_FEW = 500
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,16 @@ class Guide:
 
 
 def fit_guide(
-    x: np.ndarray, labels: np.ndarray, others: tuple[np.ndarray, np.ndarray] | None = None, seed: int = 0
+    x: np.ndarray,
+    labels: np.ndarray,
+    others: tuple[np.ndarray, np.ndarray] | None = None,
+    under: np.ndarray | None = None,
+    seed: int = 0,
 ) -> Guide:
     """A guide from painted places: features `x` (n, F) and their labels (n,) of 1 or more.
 
     `others`, features (m, F) and present labels (m,) of places drawn anywhere, lets the labels that nobody painted
-    stay; without it the painted labels share the whole image.
+    stay; without it the painted labels share the whole image. `under` (n,) are the labels that were painted over.
 
     >>> guide = fit_guide(np.array([[0.0], [0.1], [4.0], [4.1]]), np.array([2, 2, 7, 7]))
     >>> guide.labels, guide.scores(torch.tensor([[4.2, 0.0]])).argmax(0).tolist()
@@ -83,10 +89,11 @@ def fit_guide(
     if not len(x) or labels.min() < 1:
         raise ValueError("a guide learns from at least one painted place, of label 1 or more")
     picked = _spread_out(labels, _MOST, seed)
-    x, labels = x[picked], labels[picked]
+    under = np.zeros(len(x), int) if under is None else np.asarray(under)
+    x, labels, under = x[picked], labels[picked], under[picked]
     painted = tuple(int(label) for label in np.unique(labels))
     if others is not None:
-        extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), seed)
+        extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), under, seed)
         x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
     names, classes = np.unique(labels, return_inverse=True)
     return Guide(tuple(int(name) for name in names), painted, fit_forest(x, classes, _balanced(classes), seed))
@@ -132,25 +139,33 @@ def guide_space(mixed: FeatureSpace, texture: FeatureSpace, anisotropy: Sequence
 
 
 def _unlike(
-    x: np.ndarray, labels: np.ndarray, extra: np.ndarray, present: np.ndarray, seed: int
+    x: np.ndarray, labels: np.ndarray, extra: np.ndarray, present: np.ndarray, under: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Places of labels that nobody painted, without those that a forest fitted on the other half takes for painted."""
+    """Places of labels that nobody painted, without those that are like a stroke.
+
+    A place is like a stroke if it lies as near to it as the stroke's own places do; of a label that was painted over,
+    also the half that lies nearer.
+    """
     painted = np.unique(labels)
     left = np.flatnonzero((present > 0) & ~np.isin(present, painted))
-    count = max(50, int(np.median(np.bincount(labels)[painted])))
-    rng = np.random.default_rng(seed)
-    left = rng.permutation(left)
-    left = np.concatenate([left[present[left] == label][:count] for label in np.unique(present[left])] or [left])
-    rng.shuffle(left)
-    keep = np.zeros(len(left), dtype=bool)
-    for half in (np.arange(len(left)) % 2 == 0, np.arange(len(left)) % 2 == 1):
-        if not half.any() or half.all():
+    left = np.random.default_rng(seed).permutation(left)
+    scale = np.maximum(extra.std(0), 1e-6)
+    for label in painted:
+        own = torch.from_numpy((x[labels == label] / scale)[:_FEW])
+        rank = 1 + len(own) // 10  # pixels of a stroke are neighbours: how far it is to a tenth of them tells more
+        if len(own) <= rank or not len(left):
             continue
-        names, classes = np.unique(np.concatenate([labels, present[left[~half]]]), return_inverse=True)
-        forest = fit_forest(np.concatenate([x, extra[left[~half]]]), classes, _balanced(classes), seed)
-        strokes = forest.probabilities(extra[left[half]].T)[np.isin(names, painted)].sum(0)
-        keep[half] = strokes < _ALIKE
-    return extra[left[keep]], present[left[keep]]
+        limit = torch.cdist(own, own).kthvalue(rank + 1, 1).values.quantile(_ALIKE)
+        away = torch.cdist(torch.from_numpy(extra[left] / scale), own).kthvalue(rank, 1).values
+        keep = away > limit
+        for other in np.unique(under[labels == label]):
+            inside = torch.from_numpy(present[left] == other)
+            if inside.any() and (under[labels == label] == other).mean() > _OVER:
+                keep &= ~inside | (away > away[inside].median())
+        left = left[keep.numpy()]
+    count = max(50, int(np.median(np.bincount(labels)[painted])))
+    left = np.concatenate([left[present[left] == label][:count] for label in np.unique(present[left])] or [left])
+    return extra[left], present[left]
 
 
 def _spread_out(labels: np.ndarray, most: int, seed: int) -> np.ndarray:

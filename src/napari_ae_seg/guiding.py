@@ -1,0 +1,117 @@
+"""Guidance: strokes on an image steer a fitted segmenter, on features made once and without training."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .fitting import fit_normaliser, fitting_maps
+from .images.stack import Stack
+from .segment import smooth
+from .segment.features import fit_space
+from .segment.guide import Guide, fit_guide, guide_space, painted_places
+from .segment.space import FeatureSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .config import SegmentationConfig
+    from .images.stack import Image
+    from .model import Autoencoder
+    from .progress import Report
+    from .segment.edits import Edits
+    from .segment.survive import Survivors
+
+OTHERS = 4000
+"""Places drawn anywhere, whose labels stay if they are unlike every stroke."""
+NEVER = -30.0
+"""Log membership in a label that no cluster has."""
+
+
+@dataclass(frozen=True)
+class Guided:
+    """Clusters with a guide on top; features are those of the clusters followed by those of the guide."""
+
+    survivors: Survivors
+    guide: Guide
+    lookup: np.ndarray
+    """(K + 1,) label of each cluster 0..K."""
+    own: int
+    """How many features are the clusters'."""
+
+    @property
+    def k(self) -> int:
+        """Number of labels."""
+        return len(self.guide.labels)
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Log probabilities (labels, *grid) of features (F, *grid)."""
+        clusters = torch.log_softmax(self.survivors.scores(features[: self.own]), 0)
+        most = max(int(self.lookup.max()), *self.guide.labels)
+        members = torch.full((most, *clusters.shape[1:]), NEVER, device=clusters.device)
+        for cluster, label in enumerate(self.lookup[1:]):
+            if label:
+                members[label - 1] = torch.logaddexp(members[label - 1], clusters[cluster])
+        return self.guide.scores(features[self.own :], members)
+
+    def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:
+        """Memberships (labels, *space) whose borders follow the edges of `guide`."""
+        return smooth.sharpen(memberships, guide, anisotropy)
+
+
+def fit_guide_space(
+    model: Autoencoder,
+    image: Image,
+    config: SegmentationConfig,
+    anisotropy: tuple[float, ...],
+    grid: int,
+    report: Report,
+) -> FeatureSpace:
+    """What a guide looks at, fitted on `image` and frozen."""
+    stack = Stack((image,))
+    plain = config.but(stride=grid, features="mixed")
+    maps = fitting_maps(model, stack, plain, grid, report, fit_normaliser(model, stack, config))
+    return guide_space(
+        fit_space(plain, maps, anisotropy), fit_space(plain.but(features="texture"), maps, anisotropy), anisotropy
+    )
+
+
+def joined(own: FeatureSpace, extra: FeatureSpace) -> FeatureSpace:
+    """The features of both, those of `own` first, on the grid of `extra`."""
+    first = own.n_features
+    moved = tuple(replace(term, rows=(term.rows[0] + first, term.rows[1] + first)) for term in extra.terms)
+    return replace(own, name="guided", grid=extra.grid, n_features=first + extra.n_features, terms=(*own.terms, *moved))
+
+
+def learn(features: Sequence[Tensor], own: int, grid: int, strokes: np.ndarray, labels: np.ndarray, seed: int) -> Guide:
+    """A guide from `strokes` (N, *space; 0 is not painted), where `labels` (N, *space) are what is there so far."""
+    places = [painted_places(f[own:], part, grid) for f, part in zip(features, strokes, strict=True)]
+    x, painted = (np.concatenate(parts) for parts in zip(*places, strict=True))
+    rng = np.random.default_rng(seed)
+    step = tuple(slice(None, None, grid) for _ in strokes.shape[1:])
+    cells = [part[step].ravel() for part in labels]
+    drawn = [rng.permutation(len(part))[: OTHERS // len(cells) + 1] for part in cells]
+    extra = [f[own:].flatten(1)[:, torch.from_numpy(at)].T.cpu().numpy() for f, at in zip(features, drawn, strict=True)]
+    present = [part[at] for part, at in zip(cells, drawn, strict=True)]
+    under = np.concatenate([part[stroke > 0] for part, stroke in zip(labels, strokes, strict=True)])
+    return fit_guide(x, painted, (np.concatenate(extra), np.concatenate(present)), under, seed)
+
+
+def identity(image: Image) -> str:
+    """What tells `image` from others of its name: the name and a digest of the pixels in its middle."""
+    middle = tuple(slice(max(0, size // 2 - 16), size // 2 + 16) for size in image.shape[2:])
+    digest = hashlib.blake2b(image.block(0, middle).tobytes(), digest_size=8).hexdigest()
+    return f"{image.name} {'x'.join(map(str, image.shape))} {digest}"
+
+
+def painted_on(edits: Edits, image: Image) -> np.ndarray | None:
+    """What was painted on `image`, (N, *space), -1 where nothing was; None if nothing was at all."""
+    painted = edits.painted.get(identity(image)) if edits.painted else None
+    if painted is None:
+        return None
+    return image.from_source(painted.apply(np.full(painted.shape, -1, np.int32)))
