@@ -11,6 +11,7 @@ import torch
 from napari_ae_seg.segment import filters
 from napari_ae_seg.segment.maf import Moments, autocorrelated, principal
 from napari_ae_seg.segment.maps import Maps
+from napari_ae_seg.segment.noise import sigma_for
 from napari_ae_seg.segment.space import FeatureSpace, Term
 from napari_ae_seg.segment.tone import Tone
 
@@ -24,8 +25,8 @@ __all__ = ["SPACES", "FeatureSpace", "Maps", "draw", "fit_space", "grid_of"]
 SMALL = 200
 """Images whose longer side has at most this many pixels are clustered pixel by pixel."""
 PIXEL, MIXED, TEXTURE, LASTING = 1.0, 2.0, 8.0, 16.0
-"""Sigmas in pixels: of the image itself, of the network's part in mixed and in texture features, and of the smoothing
-that tells lasting texture from chance."""
+"""Sigmas in pixels: of the image itself (a volume's follows from its noise), of the network's part in mixed and in
+texture features, and of the smoothing that tells lasting texture from chance."""
 BACKGROUND = {2: 32.0, 3: 16.0}
 """Sigma in pixels of the broad background that evened intensities are relieved of, in pictures and in volumes."""
 EVENED = 0.75
@@ -90,6 +91,7 @@ class _Fitting:
         self.grid = grid_of(config, np.max([block.space for block in maps], axis=0))
         self.anisotropy = tuple(anisotropy or (1.0,) * len(maps[0].space))
         self.levels = [str(i) for i in range(len(maps[0].levels))]
+        self.fine = sigma_for(self.maps) if len(self.anisotropy) == 3 else PIXEL
         self._standard: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for lattice in (4, 2, 1):
             self.lattice = [max(self.grid, filters.power_of_two(lattice / a)) for a in self.anisotropy]
@@ -167,14 +169,14 @@ class _Fitting:
 
 def _intensity(fit: _Fitting) -> FeatureSpace:
     channels = len(fit.standard("raw")[0])
-    term = _image(fit, channels)
+    term = _image(fit, channels, fit.fine)
     return fit.space("intensity", channels, (term,), "The intensities, slightly smoothed.")
 
 
 def _evened(fit: _Fitting) -> FeatureSpace:
     channels = len(fit.standard("raw")[0])
     sigma = BACKGROUND.get(len(fit.anisotropy), BACKGROUND[2])
-    terms = (_image(fit, channels), _image(fit, channels, sigma, -EVENED))
+    terms = (_image(fit, channels, fit.fine), _image(fit, channels, sigma, -EVENED))
     return fit.space("intensity", channels, terms, "The intensities, evened against their broad background.")
 
 
@@ -187,12 +189,12 @@ def _mixed(fit: _Fitting) -> FeatureSpace:
     directions = directions / np.sqrt(max(total, _DEAD))
     rows = (channels, channels + len(directions))
     terms = _network(fit, sources, rows, directions, moments.mean)
-    terms = (_image(fit, channels), *terms)
+    terms = (_image(fit, channels, fit.fine), *terms)
     return fit.space("mixed", rows[1], terms, "The intensities and what the network says of them.")
 
 
 def _texture(fit: _Fitting) -> FeatureSpace:
-    sources = [("raw", PIXEL, 2 * fit.balance("raw", PIXEL))]
+    sources = [("raw", fit.fine, 2 * fit.balance("raw", fit.fine))]
     sources += [(name, TEXTURE, fit.balance(name, TEXTURE)) for name in fit.levels]
     moments = fit.moments(sources)
     factors = autocorrelated(moments.covariance, fit.moments(sources, LASTING).covariance, FACTORS)
@@ -223,9 +225,9 @@ SPACES: dict[str, Callable[[_Fitting], FeatureSpace]] = {
 """How each space of features is fitted."""
 
 
-def _image(fit: _Fitting, channels: int, sigma: float = PIXEL, share: float = 1.0) -> Term:
-    """The image smoothed by `sigma`, its channels in proportion, on a scale of total variance 1 at PIXEL."""
-    weight = np.eye(channels) * share * fit.balance("raw", PIXEL)
+def _image(fit: _Fitting, channels: int, sigma: float, share: float = 1.0) -> Term:
+    """The image smoothed by `sigma`, its channels in proportion, on a scale of total variance 1 at its finest."""
+    weight = np.eye(channels) * share * fit.balance("raw", fit.fine)
     return fit.term("raw", sigma, (0, channels), weight, np.zeros(channels))
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 """Rounds of mean-field."""
-SIGMA = 4.0
-"""Sigma in pixels of the neighbourhood that a place listens to."""
+SIGMA = {2: 4.0, 3: 2.0}
+"""Sigma in pixels of the neighbourhood that a place listens to, in pictures and in volumes: about as many pixels."""
 RADIUS, EPS = 2, 0.02
 """Window radius in pixels and ridge of the guided filter, for a guide of deviation near 1."""
 
@@ -27,7 +27,7 @@ def sigmas(grid: int, anisotropy: Sequence[float]) -> tuple[float, ...]:
     >>> sigmas(2, (4.0, 1.0))
     (0.5, 2.0)
     """
-    return tuple(SIGMA / grid / a for a in anisotropy)
+    return tuple(SIGMA[len(anisotropy)] / grid / a for a in anisotropy)
 
 
 def mean_field(scores: Tensor, strength: float, sigma: Sequence[float], weight: Tensor | None = None) -> Tensor:
