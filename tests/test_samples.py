@@ -7,6 +7,7 @@ from napari_ae_seg import samples
 from napari_ae_seg.samples.noise import banded
 from napari_ae_seg.samples.objects import blobs, strewn, tiling
 from napari_ae_seg.samples.scenes import SCENES
+from napari_ae_seg.samples.stacks import VOLUMES
 from napari_ae_seg.samples.textures import TEXTURES, five, mosaic
 
 
@@ -87,6 +88,23 @@ def test_random_textures_and_scenes_come_in_many_kinds():
     likeness = np.corrcoef(textures) - np.eye(12)
     assert np.abs(likeness).max() < 0.5
     assert {samples.random_scene(rng, 48)[0].ndim for _ in range(24)} == {2, 3}
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_volumes_of_every_kind_show_their_classes(name):
+    picture, classes = VOLUMES[name](np.random.default_rng(3), (24, 32, 32), np.array([0.5, 1, 1]))
+    again, _ = VOLUMES[name](np.random.default_rng(3), (24, 32, 32), np.array([0.5, 1, 1]))
+    assert picture.shape == classes.shape == (24, 32, 32)
+    assert (picture == again).all()
+    assert len(np.unique(classes)) >= 2
+
+
+def test_random_volumes_come_in_many_kinds():
+    rng = np.random.default_rng(0)
+    drawn = [samples.random_volume(rng, (12, 24, 24))[0] for _ in range(12)]
+    likeness = np.corrcoef([volume.ravel() for volume in drawn]) - np.eye(12)
+    assert np.abs(likeness).max() < 0.6
+    assert all(volume.dtype == np.float32 and 0 <= volume.min() < volume.max() <= 1 for volume in drawn)
 
 
 def test_a_mosaic_shows_each_texture_where_it_says():

@@ -1,7 +1,7 @@
 """Sample images that the package draws itself, always the same, with no download; and endless random ones to train on.
 
-`SAMPLES` holds the images that napari's File > Open Sample offers; `random_texture` and `random_scene` draw new ones
-from any seed.
+`SAMPLES` holds the images that napari's File > Open Sample offers; `random_texture`, `random_scene` and
+`random_volume` draw new ones from any seed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from . import scenes, stacks, textures
 from .scenes import random_scene as random_scene
+from .stacks import random_volume as random_volume
 from .textures import random_texture as random_texture
 
 LayerData = tuple[np.ndarray, dict[str, Any], str]
