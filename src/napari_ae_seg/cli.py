@@ -105,6 +105,20 @@ def info(
 
 
 @app.command()
+@takes(reading=True)
+def report(
+    file: ModelFile,
+    images: Images,
+    out: Annotated[Path, typer.Option("--out", help="Where the page goes (.html).")],
+    **fields: Any,
+) -> None:
+    """One web page on IMAGES labelled with the clusters in a model: pictures, tables, charts, settings."""
+    from .commands_report import report as run
+
+    run(file, images, out, given(fields))
+
+
+@app.command()
 @takes()
 def devices(**fields: Any) -> None:
     """Say where training and encoding run, and why."""

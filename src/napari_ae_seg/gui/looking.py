@@ -103,7 +103,7 @@ def look(wish: Wish, before: Look | None, report: Reporter) -> Look:
 
 def report(one: Exploration, path: str, report: Reporter) -> None:
     """Writes the report of one image."""
-    from napari_ae_seg.report import write_report
+    from napari_ae_seg.report.page import write_report
 
     write_report(path, [one], report=report)
 

@@ -98,10 +98,10 @@ class Selection(QObject):
     def _watch(self, _: Any = None) -> None:
         """Heed the layer that is worked with: labels that are picked, shapes that are drawn."""
         self._unwatch()
-        active: Any = self._viewer.layers.selection.active
-        if active is not None and active is self._segments:
-            active.events.selected_label.connect(self._picked)
-            self._watched = active
+        active, segments = self._viewer.layers.selection.active, self._segments
+        if segments is not None and active is segments:
+            segments.events.selected_label.connect(self._picked)
+            self._watched = segments
         elif isinstance(active, Shapes):
             active.events.data.connect(self._drawn)
             self._watched = active

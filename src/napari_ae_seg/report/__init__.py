@@ -1,0 +1,1 @@
+"""One self-contained web page on a segmentation: what a person puts in a paper's supplement."""
