@@ -16,9 +16,11 @@ from .errors import ImageReadError as ImageReadError
 from .errors import MissingExtraError as MissingExtraError
 from .errors import ModelFileError as ModelFileError
 from .errors import OutOfMemoryError as OutOfMemoryError
+from .explore.exploration import Exploration as Exploration
 from .images.stack import Stack as Stack
 from .images.stack import read as read
 from .model import Autoencoder as Autoencoder
+from .report.page import write_report as write_report
 from .segmenter import Segmenter as Segmenter
 from .segments import Segments as Segments
 from .session import Session as Session

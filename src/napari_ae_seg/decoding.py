@@ -66,7 +66,7 @@ def segmented_image(model: Autoencoder, image: Image, clusters: np.ndarray, cent
             padded = pad_to(torch.from_numpy(clusters[n][tile.outer].astype(np.float32))[None], net.stride)[0]
             label = padded[middle].long().to(z.device)[tuple(slice(0, side) for side in z.shape[1:])]
             flat = table[(label - 1).clamp_min(0)].movedim(-1, 0)
-            drawn = native(model, _drawn(model, torch.where(label[None] > 0, flat, z)))
+            drawn = native(model, _drawn(model, torch.where(label[None] > 0, flat, z), _maxima(model, raw)))
             out[n][scaled(tile.core, 1)] = drawn[scaled(tile.inner, 1)]
     return out
 
@@ -79,6 +79,15 @@ def native(model: Autoencoder, drawn: Tensor) -> np.ndarray:
     return model.normaliser.invert(picture.cpu().numpy())
 
 
-def _drawn(model: Autoencoder, z: Tensor) -> Tensor:
+def _drawn(model: Autoencoder, z: Tensor, indices: list[Tensor] | None = None) -> Tensor:
     with torch.inference_mode():
-        return model.net.decode(z[None].to(model.device))[0]
+        return model.net.decode(z[None].to(model.device), indices)[0]
+
+
+def _maxima(model: Autoencoder, raw: np.ndarray) -> list[Tensor] | None:
+    """Where an unpooling network found its maxima in a block (C, *space); None for the others."""
+    if model.network.up != "unpool":
+        return None
+    x = pad_to(torch.from_numpy(model.normaliser.apply(raw)), model.net.align)[None]
+    with torch.inference_mode():
+        return model.net.encode(x.to(model.device)).indices

@@ -191,6 +191,8 @@ def test_an_unpooling_network_draws_prototypes_with_the_maxima_of_its_centre(sta
     one = Exploration.of(ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2)), stack)
     assert one.prototypes.shape == (2, 1, 8, 8)
     assert one.prototypes[1].mean() > one.prototypes[0].mean()
+    drawn = one.segmented()[0, 0]
+    assert drawn[one.pixels[0] == 2].mean() > drawn[one.pixels[0] == 1].mean()
 
 
 def test_the_curve_that_chose_the_number_or_would_have(explored):
