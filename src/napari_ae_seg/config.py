@@ -233,6 +233,25 @@ class SegmentationConfig(RunConfig):
     """Fits from different seeds, of which the best is kept."""
 
 
+class ObjectsConfig(Config):
+    """How clusters become objects, each with a number of its own."""
+
+    method: Literal["components", "distance", "intensity"] = "components"
+    """What touches is one object; or it is parted where it is narrow, or where the image is dark."""
+
+    min_size: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Objects of fewer pixels are left out."""
+
+    max_size: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Objects of more pixels are left out; 0 allows any."""
+
+    depth: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """How much narrower or darker a neck must be than what it joins, as a share, to part it."""
+
+    blur: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Blur of the image in pixels, before its dark necks are looked for."""
+
+
 class ClassificationConfig(RunConfig):
     """How objects or images with a class teach a classifier."""
 

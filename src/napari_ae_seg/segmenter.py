@@ -24,6 +24,7 @@ from .fitting import (
     sample_places,
 )
 from .gestures import Gestures
+from .granularity import coarser, finer
 from .guiding import Guided, fit_guide_space, identity, joined, learn, painted_on
 from .images.resample import resampled, stretched
 from .images.stack import Stack
@@ -165,7 +166,10 @@ class Segmenter(Gestures):
             groups, confidence = labelled(prepared, self._regions_of(prepared), self.space.grid, self.config.cut)
         else:
             labels, confidence = self._clusters_of(prepared, quick, report)
-            groups = self._grouped(prepared, labels)
+            fine = self.config.cut > self.clusters.k
+            groups = (
+                finer(prepared, self.tree, self.space.grid, labels, self.config.cut) if fine else self._lookup()[labels]
+            )
         for n, raw in enumerate(prepared.raw):
             features = None
             if self.edits.splits and not self.guide:
@@ -219,7 +223,7 @@ class Segmenter(Gestures):
         features = plain._further(prepared, report)
         painted = image.from_source(strokes.astype(np.int32))
         guide = learn(features, self.space.n_features, extra.grid, painted, before, self.config.seed)
-        edits = self.edits.paint(identity(image), np.where(strokes > 0, strokes, -1))
+        edits = self.edits.paint(identity(image), np.where(strokes > 0, strokes.astype(np.int32), -1))
         for label, name in (names or {}).items():
             edits = edits.rename(label, name)
         return replace(plain, guide=guide, edits=edits)
@@ -371,33 +375,9 @@ class Segmenter(Gestures):
         found: list[Regions] = prepared.cache[key]
         return found
 
-    def _grouped(self, prepared: Prepared, labels: np.ndarray) -> np.ndarray:
-        """Segments (N, *space) at the granularity of `config.cut`, of clusters 1..K."""
-        if self.config.cut <= self.clusters.k:
-            return np.asarray(self._lookup()[labels])
-        if "leaves" not in prepared.cache:
-            prepared.cache["leaves"] = np.stack(
-                [
-                    self.tree.descend(
-                        spread(features, self.space.grid, part.shape), torch.from_numpy(part).long() - 1
-                    ).numpy()
-                    for features, part in zip(prepared.features, labels, strict=True)
-                ]
-            )
-        leaves = prepared.cache["leaves"]
-        present = np.unique(leaves[leaves >= 0])
-        for groups in range(self.config.cut, self.tree.leaves + 1):  # smoothing may have left a part without a pixel
-            names = self.tree.cut_colours(groups)
-            if len(np.unique(names[present])) >= self.config.cut:
-                break
-        return np.asarray(np.append(names + 1, 0)[leaves])
-
     def _lookup(self) -> np.ndarray:
         """(K + 1,) the segment of each cluster 0..K at the granularity of `config.cut`."""
-        if not self.config.cut:
-            return np.arange(self.clusters.k + 1)
-        names = self.tree.cut_colours(min(self.config.cut, self.clusters.k)) + 1
-        return np.concatenate([[0], names[np.searchsorted(self.tree.owner, np.arange(self.clusters.k))]])
+        return coarser(self.tree, self.config.cut)
 
     def _segments(self, image: Image, labels: np.ndarray, confidence: np.ndarray, tally: Tally) -> Segments:
         metadata = {

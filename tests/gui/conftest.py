@@ -97,6 +97,7 @@ def settle(qtbot, widget, timeout=60_000):
         assert getattr(widget, "_asking", None) is None
         assert not (hasattr(widget, "live") and widget.live.waiting)
         assert not widget.runner._waiting
+        assert not (hasattr(widget, "objects") and widget.objects._job)
 
     if hasattr(widget, "_rest"):  # the estimate that waits for the controls to rest
         widget._rest.stop()

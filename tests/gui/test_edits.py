@@ -98,3 +98,85 @@ def test_a_click_in_the_image_selects_the_row(segmented):
     assert dock.table.selected() == [3]
     click(tuple(np.argwhere(labels.data == 1)[0]), "Shift")
     assert dock.table.selected() == [1, 3]
+
+
+def test_a_split_cluster_comes_together_again_with_one_undo(segmented, qtbot):
+    dock, labels = segmented
+    before = labels.data.copy()
+    select(dock.table, 0)
+    do(qtbot, dock, "Split")
+    assert dock.table.rowCount() == 4
+    assert (labels.data[before != 1] == before[before != 1]).all()
+    labels.undo()
+    assert (labels.data == before).all()
+
+
+def test_a_hidden_cluster_is_clear_and_keeps_its_places(segmented, qtbot):
+    dock, labels = segmented
+    before = labels.data.copy()
+    select(dock.table, 0)
+    do(qtbot, dock, "Hide")
+    assert labels.colormap.color_dict[1][3] == 0
+    assert (labels.data == before).all()
+    labels.undo()
+    assert labels.colormap.color_dict[1][3] == 1
+
+
+def test_the_rest_follows_what_was_painted(segmented, qtbot, viewer):
+    dock, labels = segmented
+    assert not dock.learn_button.isVisibleTo(dock)
+    before = labels.data.copy()
+    bright = np.argwhere(before == 3)
+    labels.data_setitem(tuple(bright[: len(bright) // 3].T), 2)
+    painted = tuple(bright[: len(bright) // 3].T)
+    press(qtbot, dock.learn_button)
+    settle(qtbot, dock)
+    assert (labels.data[painted] == 2).all()
+    assert (labels.data == 2).sum() > (before == 2).sum() + len(painted[0])
+    assert dock.result.segmenter.guide is not None
+    labels.undo()
+    assert (labels.data[painted] == 2).all()
+    assert dock.result.segmenter.guide is None
+
+
+def test_strokes_on_a_layer_of_their_own_teach_as_well(segmented, qtbot, viewer):
+    dock, labels = segmented
+    dock.results.add_strokes.trigger()
+    layer = viewer.layers["image strokes"]
+    assert str(layer.mode) == "paint"
+    assert not layer.data.any()
+    bright = np.argwhere(labels.data == 3)[::4]
+    layer.data_setitem(tuple(bright.T), 1)
+    press(qtbot, dock.learn_button)
+    settle(qtbot, dock)
+    assert (labels.data[tuple(bright.T)] == 1).all()
+    dock.results.as_python.trigger()
+    from qtpy.QtWidgets import QApplication
+
+    exec(QApplication.clipboard().text(), {"viewer": viewer})
+    assert (viewer.layers[-1].data == labels.data).all()
+    press(qtbot, dock.discard)
+    settle(qtbot, dock)
+    assert dock.result.segmenter.guide is None
+    assert (labels.data[tuple(bright.T)] == 3).any()
+
+
+def test_objects_are_counted_and_shown(segmented, qtbot, viewer):
+    from scipy import ndimage
+
+    dock, labels = segmented
+    viewer.window._qt_window.show()
+    dock.objects_fold.expand()
+    select(dock.table, 2)
+    qtbot.waitUntil(lambda: "object" in dock.objects.count.text(), timeout=20_000)
+    count = ndimage.label(labels.data == 3)[1]
+    assert dock.objects.count.text().startswith(f"{count} object")
+    press(qtbot, dock.objects.button)
+    objects = viewer.layers["image objects"]
+    assert objects.data.max() == count
+    assert len(objects.features) == count
+    dock.objects.form.write({"min_size": 5000})
+    qtbot.waitUntil(lambda: "object" in dock.objects.count.text(), timeout=20_000)
+    assert dock.objects.count.text().startswith("0 objects")
+    assert not dock.objects.button.isEnabled()
+    viewer.window._qt_window.hide()

@@ -33,6 +33,7 @@ EDITS: dict[str, tuple[str, Callable[[int], bool], str]] = {
     "merge": ("Merge\tShift+M", lambda rows: rows > 1, "Select two clusters or more."),
     "split": ("Split\tShift+S", lambda rows: rows == 1, "Select one cluster."),
     "hide": ("Hide\tShift+H", lambda rows: rows > 0, "Select a cluster."),
+    "show": ("Show again", lambda rows: rows > 0, "Select a cluster."),
     "background": ("Make background\tShift+B", lambda rows: rows > 0, "Select a cluster."),
 }
 """Method of the segmenter -> its words, how many clusters it takes, and what to do if there are too few."""

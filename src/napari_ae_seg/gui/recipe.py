@@ -71,7 +71,7 @@ def segmenting_in_python(result: Result) -> str:
     else:
         lines += _model_lines(request.model)
         lines.append(f"segmenter = ae.Segmenter.fit(model, stack, {call(request.config)})")
-    lines += [f"segmenter = segmenter.{name}({_given(values)})" for name, values in result.changes]
+    lines += [_change(name, values) for name, values in result.changes]
     if len(result.segments) == 1:
         lines.append("segments = segmenter.apply(stack)")
         lines.append("viewer.add_labels(segments.labels, **segments.layer)")
@@ -135,6 +135,15 @@ def _needed(images: Images, result: Result | None = None) -> str:
     if edits:
         notes.append(f"# without what was changed by hand ({', '.join(dict.fromkeys(edits))}); Python has it")
     return "".join(f"{note}\n" for note in notes)
+
+
+def _change(name: str, values: Any) -> str:
+    if name != "guided":
+        return f"segmenter = segmenter.{name}({_given(values)})"
+    (strokes,) = values
+    if repr(strokes) == "painted":
+        return "segmenter = ae.current().segmenter  # with what it learnt from the pixels you painted"
+    return f"segmenter = segmenter.guided(segmenter.prepare(stack), {strokes!r})"
 
 
 def _given(values: Any) -> str:

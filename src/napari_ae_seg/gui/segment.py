@@ -11,14 +11,15 @@ from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
 from napari_ae_seg.config import RunConfig, SegmentationConfig
 from napari_ae_seg.session import current
 
-from . import extras, recipe, touch, work
-from .clusters import ClusterTable
+from . import extras, recipe, strokes, touch, work
 from .controls import Slider, tooltip
-from .forms import Form, beside, column, fold, menu, read, row_of, scrolling, sentence, values
+from .forms import Form, beside, column, fold, read, row_of, scrolling, sentence, values
+from .instances import Objects
 from .jobs import Job
 from .layers import NO_IMAGE, LayerPicker, heed, unwrapped
 from .live import UPDATING, Live
 from .models import ModelPicker, ask_where, own_config
+from .outcome import Outcome
 from .preferences import run_defaults
 from .runner import Dock, Runner
 from .sources import Options
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from .jobs import Reporter
+    from .strokes import Strokes
     from .work import Request, Result
 
 FIRST = ("n_clusters",)
@@ -40,6 +42,7 @@ THEN = ("method", "features", "smoothing", "cut")
 WARM_UP_MS = 300
 
 TIP = "Find the parts of the image and show them as labels."
+LEARN_TIP = "The pixels you painted stay, and the rest of the image follows them. One step to undo."
 TRAIN_TIP = "Let an autoencoder learn this image first, then segment with it. Slower, and better on unusual images."
 
 
@@ -87,6 +90,7 @@ class SegmentWidget(Dock):
     def closing(self) -> None:
         """End what is running, and change nothing for others any more."""
         super().closing()
+        self.objects.stop()
         current().update(edit=None)
 
     def edit(self, method: str, *arguments: Any) -> None:
@@ -103,6 +107,30 @@ class SegmentWidget(Dock):
             return work.relabel(result, segmenter, (method, arguments), False, report)
 
         self.runner.run(UPDATING, task, then=self._settled)
+
+    def learn(self) -> None:
+        """Let the segmenter learn from what was painted: those pixels stay, the rest follows."""
+        self.runner.when_free(self._learn)
+
+    def _learn(self) -> None:
+        result = self.result
+        if result is None:
+            return
+        given = next(((n, s) for n in range(len(result.segments)) if (s := self._strokes(n)) is not None), None)
+        if given is not None:
+            self.runner.run("Learning", lambda report: work.learn(result, *given, report), then=self._settled)
+
+    def add_strokes(self) -> None:
+        """Add an empty layer to paint strokes on."""
+        if self.result is not None:
+            layer = strokes.add_layer(self._viewer, self.result.segments[0])
+            strokes.watch(layer, self._touched)
+
+    def discard_painted(self) -> None:
+        """Show the clusters where the person painted, and forget what strokes taught."""
+        if self.result is not None and self.result.segmenter.guide is not None:
+            self.edit("unguided")
+        self.runner.when_free(self.view.discard_painted)
 
     def save(self, path: str = "") -> None:
         """Write the model with its clusters to `path`; asks where if it is not given."""
@@ -185,6 +213,8 @@ class SegmentWidget(Dock):
     def _show(self, result: Result | None) -> None:
         self.live.take(result)
         self.results.setVisible(result is not None)
+        self.objects_fold.setVisible(result is not None)
+        self.objects.take(result)
         if result is not None:
             self.says.setText(result.segments[0].sentence)
             self.table.show_segments(result.segments[0])
@@ -196,9 +226,24 @@ class SegmentWidget(Dock):
         self._touched()
 
     def _touched(self) -> None:
-        painted = self.view.painted if self.result is not None else 0
-        self.discard.setVisible(painted > 0)
-        self.discard.setText(f"Discard {painted} painted pixel{'s' * (painted != 1)}")
+        """Offer what can be done with what the person painted."""
+        result = self.result
+        painted = self.view.painted if result is not None else 0
+        taught = result is not None and result.segmenter.guide is not None
+        given = result is not None and any(self._strokes(n) is not None for n in range(len(result.segments)))
+        self.discard.setVisible(painted > 0 or taught)
+        text = f"Discard {painted} painted pixel{'s' * (painted != 1)}" if painted else "Forget what was learnt"
+        self.discard.setText(text)
+        self.learn_button.setVisible(given)
+        live = result is not None and result.live
+        self.learn_button.setEnabled(live)
+        self.learn_button.setToolTip(tooltip(LEARN_TIP if live else "The image is too large to learn from strokes."))
+
+    def _strokes(self, number: int) -> Strokes | None:
+        result, histories = self.result, self.view.histories
+        if result is None or len(histories) != len(result.segments):
+            return None
+        return strokes.gathered(self._viewer, histories[number], result.segments[number])
 
     def _changed(self, name: str) -> None:
         self._relevant()
@@ -264,7 +309,12 @@ class SegmentWidget(Dock):
         self.train_button = QPushButton("Train on this image")
         self.why = sentence()
         self.runner = Runner()
-        self.results = self._build_results()
+        self.results = Outcome()
+        self.says, self.table, self.discard = self.results.says, self.results.table, self.results.discard
+        self.learn_button, self.save_button = self.results.learn, self.results.save
+        self.show_menu, self.copy_menu = self.results.show_menu, self.results.copy_menu
+        self.objects = Objects(self._viewer, self.table.selected)
+        self.objects_fold = fold("Objects", self.objects)
         body = QWidget()
         layout = column(body, spacing=10, margin=8)
         layout.addWidget(row_of({"Image": self.image, "Model": beside(self.models, self.open_button)}))
@@ -273,31 +323,11 @@ class SegmentWidget(Dock):
         layout.addWidget(self.why)
         layout.addWidget(self.runner)
         layout.addWidget(self.results)
+        layout.addWidget(self.objects_fold)
         layout.addWidget(fold("Image and region", self.options))
         layout.addWidget(fold("Advanced", self.forms[1]))
         layout.addStretch(1)
         column(self).addWidget(scrolling(body))
-
-    def _build_results(self) -> QWidget:
-        self.says = sentence()
-        self.table = ClusterTable()
-        self.discard = QPushButton()
-        self.discard.setToolTip(tooltip("Show the clusters again where you painted."))
-        shows = {text: lambda which=which: self.show_extra(which) for which, text in extras.NAMES.items()}
-        copies = {
-            "as Python": lambda: self._copy(recipe.segmenting_in_python),
-            "as command line": lambda: self._copy(recipe.segmenting_in_shell),
-        }
-        self.show_menu = menu("Show also", shows)
-        self.copy_menu = menu("Copy", copies)
-        self.save_button = QPushButton("Save model…")
-        self.save_button.setToolTip(tooltip("Keep the model with its clusters, to label other images alike."))
-        box = QWidget()
-        layout = column(box)
-        for widget in (self.says, self.table, self.discard):
-            layout.addWidget(widget)
-        layout.addWidget(beside(self.show_menu, self.copy_menu, self.save_button, equal=True))
-        return box
 
     def _connect(self) -> None:
         self.image.picked.connect(self._follow_image)
@@ -307,7 +337,14 @@ class SegmentWidget(Dock):
         self.button.clicked.connect(self.segment)
         self.train_button.clicked.connect(self.train_and_segment)
         self.save_button.clicked.connect(lambda: self.save())
-        self.discard.clicked.connect(self.view.discard_painted)
+        self.discard.clicked.connect(self.discard_painted)
+        self.learn_button.clicked.connect(self.learn)
+        self.table.chosen.connect(self.objects.follow)
+        for which, action in self.results.shows.items():
+            action.triggered.connect(lambda _=False, which=which: self.show_extra(which))
+        self.results.add_strokes.triggered.connect(lambda: self.add_strokes())
+        self.results.as_python.triggered.connect(lambda: self._copy(recipe.segmenting_in_python))
+        self.results.as_shell.triggered.connect(lambda: self._copy(recipe.segmenting_in_shell))
         self.runner.busy.connect(self._enable)
         self.live.previewed.connect(self._previewed)
         self.live.settled.connect(self._settled)

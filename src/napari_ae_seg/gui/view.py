@@ -44,6 +44,11 @@ class View(QObject):
         return [history.layer for history in self._histories]
 
     @property
+    def histories(self) -> list[History]:
+        """The history of each of the layers."""
+        return list(self._histories)
+
+    @property
     def painted(self) -> int:
         """How many pixels the person painted."""
         return sum(int(np.count_nonzero(history.painted)) for history in self._histories)

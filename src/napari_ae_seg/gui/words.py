@@ -33,6 +33,8 @@ LABELS = {
     "flips": "Flip and turn",
     "max_clusters": "Most clusters",
     "min_size": "Smallest region",
+    "max_size": "Largest",
+    "depth": "Depth of necks",
     "fill_holes": "Fill holes up to",
     "majority": "Majority radius",
     "surround": "Skip surround",
@@ -42,6 +44,9 @@ LABELS = {
     "sharpen": "Follow edges",
     "refine_steps": "Fine-tuning steps",
     "restarts": "Restarts",
+    "strength": "Follow examples",
+    "balance": "Classes count alike",
+    "min_probability": "Unsure below",
     "learning_rate": "Learning rate",
     "weight_decay": "Weight decay",
 }
@@ -68,6 +73,10 @@ CHOICES = {
     "ward": "Ward",
     "hdbscan": "HDBSCAN",
     "joint": "joint fine-tuning",
+    "logistic": "logistic regression",
+    "forest": "random forest",
+    "boosting": "gradient boosting",
+    "bottleneck": "of the narrowest level",
     "model": "as in training",
     "image": "fit to each image",
     "cpu": "CPU",
@@ -78,6 +87,9 @@ CHOICES = {
 """What a choice is called; the others are called as they are."""
 
 FIELD_CHOICES: dict[tuple[str, Any], str] = {
+    ("method", "components"): "what touches",
+    ("method", "distance"): "part where narrow",
+    ("method", "intensity"): "part where dark",
     ("ndim", 0): "auto",
     ("ndim", 2): "slice by slice",
     ("ndim", 3): "as a volume",
@@ -88,6 +100,8 @@ FIELD_CHOICES: dict[tuple[str, Any], str] = {
     ("precision", "mixed"): "16 bits",
     ("loss", "l1"): "absolute error",
     ("loss", "huber"): "Huber",
+    ("latents", "none"): "not used",
+    ("latents", "multiscale"): "of all levels",
     ("features", "mixed"): "intensity and texture",
     ("features", "latent"): "latents",
     ("features", "multiscale"): "all scales",
@@ -97,6 +111,8 @@ FIELD_CHOICES: dict[tuple[str, Any], str] = {
 SUFFIXES = {
     "max_minutes": " min",
     "min_size": " px",
+    "max_size": " px",
+    "blur": " px",
     "fill_holes": " px",
     "majority": " px",
     "masked_block": " px",
@@ -108,6 +124,7 @@ SUFFIXES = {
 
 ZEROS = {
     "max_minutes": "no limit",
+    "max_size": "no limit",
     "clip": "no limit",
     **dict.fromkeys(("patience", "target_loss", "cut", "min_size", "fill_holes", "majority"), "off"),
     **dict.fromkeys(("contrast", "intensity", "dropout", "weight_decay"), "off"),
@@ -133,8 +150,12 @@ RELEVANT: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "noise": lambda v: v["corruption"] == "noise",
     "max_clusters": lambda v: v["n_clusters"] == 0,
     "covariance": lambda v: v["method"] in ("gmm", "bayes"),
+    "depth": lambda v: v["method"] in ("distance", "intensity"),
+    "blur": lambda v: v["method"] == "intensity",
     "superpixels": lambda v: v["method"] == "regions",
     "refine_steps": lambda v: v["method"] == "joint",
+    "strength": lambda v: v["learner"] == "logistic",
+    "trees": lambda v: v["learner"] != "logistic",
     "restarts": lambda v: v["method"] in ("auto", "kmeans", "gmm", "spherical"),
 }
 """Fields that matter only for some values of others; they are hidden while they do not."""

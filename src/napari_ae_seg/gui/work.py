@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .jobs import Reporter
     from .sources import Images
+    from .strokes import Strokes
 
 ANEW = ("features", "stride", "normalise", "surround", "device", "threads")
 """Fields that need the image to be encoded again; all others change the clusters alone."""
@@ -94,6 +95,15 @@ def change(result: Result, config: SegmentationConfig, quick: bool, report: Repo
         return segment(replace(result.request, config=config, refit=True), report)
     segmenter = result.segmenter.recluster(**changed)
     return relabel(result, segmenter, ("recluster", changed), quick, report)
+
+
+def learn(result: Result, number: int, strokes: Strokes, report: Reporter) -> Result:
+    """The result of a segmenter that learnt from strokes on image `number`."""
+    prepared = result.prepared[number]
+    assert prepared is not None  # the button is grey where the features are not in memory
+    report(Progress("learning", 0, 0))
+    segmenter = result.segmenter.guided(prepared, strokes.array, report=report)
+    return relabel(result, segmenter, ("guided", (strokes,)), False, report)
 
 
 def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: bool, report: Reporter) -> Result:
