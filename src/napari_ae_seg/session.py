@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 if TYPE_CHECKING:
+    from .classifier import Classified
     from .model import Autoencoder
     from .segmenter import Segmenter
     from .segments import Segments
@@ -26,6 +27,8 @@ class Session:
     """The segmenter behind the labels shown last."""
     segments: Segments | None = None
     """The labels shown last, with their table."""
+    classified: Classified | None = None
+    """The classes of the Classify dock, and the classifier that found them."""
     trained: Any = field(default=None, repr=False)
     """The model that the Train autoencoder dock made last, as the docks list it."""
     layer: Any = field(default=None, repr=False)

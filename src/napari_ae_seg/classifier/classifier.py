@@ -130,6 +130,12 @@ class Classifier:
         return learners.fitted(self.config, self._x, self.examples.target)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Class -> how many examples it has."""
+        counts = np.bincount(self.examples.target, minlength=len(self.classes))
+        return {name: int(count) for name, count in zip(self.classes, counts, strict=True)}
+
+    @property
     def sentence(self) -> str:
         """How well it recognises its classes."""
         return self.quality.sentence if self.quality else "How well it recognises its classes has not been checked."

@@ -1,0 +1,159 @@
+"""What the Classify dock does in the background: the calls that a script makes, and nothing heavy until it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_ae_seg.config import ClassificationConfig, SegmentationConfig
+from napari_ae_seg.progress import Progress
+
+from . import work
+from .models import Model
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_ae_seg.classifier import Classified, Classifier, Items
+    from napari_ae_seg.images.stack import Stack
+    from napari_ae_seg.model import Autoencoder
+
+    from .jobs import Reporter
+
+SHOWN = 3
+"""Features that are named as those that tell most."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What has classes: images with the layers whose objects, or which themselves, are told apart."""
+
+    kind: str
+    images: tuple[Layer, ...]
+    objects: Layer | None
+    stack: Stack
+    model: Model
+    state: int = 0
+    """Differs once the objects do."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layer that each entry of classes is kept with."""
+        return self.images if self.objects is None else (self.objects,)
+
+    def same_as(self, other: Subject) -> bool:
+        """Whether what was measured for the other still stands."""
+        names = ("kind", "images", "objects", "model", "state")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The items of a subject with their features, and the labels they were measured with."""
+
+    subject: Subject
+    model: Autoencoder
+    items: Items
+    labels: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Which classes a person has given, by layer and number of the item, and how to learn them."""
+
+    subject: Subject
+    classes: tuple[str, ...]
+    given: dict[Layer, dict[int, str]]
+    config: ClassificationConfig
+    before: Classifier | None = None
+    measured: Measured | None = None
+    labels: Any = field(default=None, repr=False)
+    """The objects as they were when this was asked, unless they are measured already."""
+
+    def same_as(self, other: Question | None) -> bool:
+        """Whether the other has the same answer."""
+        names = ("classes", "given", "config", "before")
+        return (
+            other is not None
+            and self.subject.same_as(other.subject)
+            and all(getattr(self, name) == getattr(other, name) for name in names)
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The classes of all items; its classifier has been checked, and its features weighed, once `final`."""
+
+    measured: Measured
+    found: Classified
+    weights: dict[str, float] = field(default_factory=dict)
+    final: bool = False
+
+
+def learn(question: Question, report: Reporter) -> Answer:
+    """Measure what is not measured yet, learn, recognise everything, send that, then check how well it does."""
+    from napari_ae_seg.classifier import Classifier
+
+    measured = question.measured or measure(question, report)
+    items, subject, before = measured.items, question.subject, question.before
+    there = {layer: set(items.index[items.source == n].tolist()) for n, layer in enumerate(subject.layers)}
+    given = [
+        {number: name for number, name in question.given.get(layer, {}).items() if number in there[layer]}
+        for layer in subject.layers
+    ]
+    named = items.named(given)
+    if before is not None and not any(named):
+        classifier = replace(before, config=question.config)
+    else:
+        classifier = Classifier.taught(measured.model, items, named, question.config, before, question.classes)
+    found = classifier.recognise(items, subject.stack, measured.labels, named)
+    report.send(Answer(measured, found))
+    classifier = classifier.checked(report)
+    weights = classifier.importance(report)
+    return Answer(measured, replace(found, classifier=classifier), weights, final=True)
+
+
+def measure(question: Question, report: Reporter) -> Measured:
+    """The items of a subject with all their features, whichever of them are used."""
+    report(Progress("loading", 0, 0))
+    from napari_ae_seg.classifier import measured
+    from napari_ae_seg.fitting import default_model
+
+    subject, config = question.subject, question.config
+    if question.before is not None:
+        model = question.before.model
+    else:
+        model, _ = work.load(subject.model)
+        run = SegmentationConfig(seed=config.seed, device=config.device, threads=config.threads)
+        model = model or default_model(subject.stack, run, report)
+    labels = None if question.labels is None else [question.labels]
+    wide = config.but(latents="multiscale", slices=subject.kind == "slices")
+    items = measured(model, subject.stack, labels, wide, report)
+    return Measured(subject, model, items, labels)
+
+
+def load(path: str) -> Classifier:
+    """The classifier in a file."""
+    from napari_ae_seg.classifier import Classifier
+
+    return Classifier.load(path)
+
+
+def model_of(classifier: Classifier, path: str) -> Model:
+    """The model in a classifier's file, as the list of models shows it."""
+    return Model(Path(path).stem, held=classifier.model)
+
+
+def renamed(classifier: Classifier, before: str, after: str) -> Classifier:
+    """The classifier with class `before` called `after`."""
+    return replace(classifier, classes=tuple(after if name == before else name for name in classifier.classes))
+
+
+def what_matters(weights: dict[str, float]) -> str:
+    """What tells the classes apart, in words."""
+    from napari_ae_seg.classifier import blocks_of
+
+    shares = ", ".join(f"{block} {share:.0%}" for block, share in blocks_of(weights).items())
+    first = "; ".join(name.partition(": ")[2] for name in list(weights)[:SHOWN])
+    return f"What tells them apart: {shares}. Most of all {first}."
