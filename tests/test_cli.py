@@ -163,3 +163,24 @@ def test_a_region_of_interest_and_channels_reach_the_fit(folder):
     run("segment", folder / "a.tif", "--roi", folder / "roi.tif", "--channels", "0", "--clusters", 2, "--out",
         folder / "roi.npy", "--save-model", folder / "roi.aeseg", *FAST)  # fmt: skip
     assert ae.Segmenter.load(folder / "roi.aeseg").clusters.k == 2
+
+
+def test_strokes_in_a_file_steer_the_labels(folder):
+    strokes = np.zeros((60, 80), np.uint8)
+    strokes[5:8, 5:40] = 1
+    strokes[28:32, 30:50] = 5
+    tifffile.imwrite(folder / "strokes.tif", strokes)
+    run("segment", folder / "a.tif", "--model", folder / "m.aeseg", "--strokes", folder / "strokes.tif", "--out",
+        folder / "s.npy", *FAST)  # fmt: skip
+    labels = np.load(folder / "s.npy")
+    assert (labels[22:38, 22:58] == 5).mean() > 0.95
+    assert (labels[strokes > 0] == strokes[strokes > 0]).all()
+
+
+def test_objects_and_their_table_are_written(folder):
+    run("segment", folder / "a.tif", "--model", folder / "m.aeseg", "--objects", "components", "--object-labels", 2,
+        "--object-min-size", 50, "--out", folder / "o.npy", "--table", folder / "o.csv", *FAST)  # fmt: skip
+    assert np.unique(np.load(folder / "o.npy")).tolist() == [0, 1]
+    lines = (folder / "o.csv").read_text().splitlines()
+    assert lines[0].startswith("image,index,cluster,size")
+    assert len(lines) == 2

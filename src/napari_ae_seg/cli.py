@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 Images = Annotated[list[Path], typer.Argument(help="Images, volumes, OME-Zarr folders, or folders of images.")]
 ModelOut = Annotated[Path, typer.Option("--model", help="Where to write the model (.aeseg).")]
 Out = Annotated[Path, typer.Option("--out", help="Labels file (.tif .png .npy .nii.gz .zarr); a folder for several.")]
+Parting = Literal["components", "distance", "intensity"]
 ModelFile = Annotated[Path, typer.Argument(help="A model file (.aeseg).")]
 
 
@@ -69,12 +70,34 @@ def segment(
     train: Annotated[bool, typer.Option("--train", help="Train on the images first.")] = False,
     finetune: Annotated[int, typer.Option(min=0, help="Steps of training that start from the encoder.")] = 0,
     rescale: Annotated[bool, typer.Option("--rescale", help="Resample to the pixel size of --model.")] = False,
+    strokes: Annotated[
+        Path | None, typer.Option(help="A label image of strokes on the first of IMAGES: the rest follows them.")
+    ] = None,
+    objects: Annotated[
+        Parting | None, typer.Option(help="Write single objects: what touches, parted where narrow or dark.")
+    ] = None,
+    object_labels: Annotated[str | None, typer.Option(help="Segments that hold objects, such as 2,3.")] = None,
+    object_min_size: Annotated[int, typer.Option(min=0, help="Objects of fewer pixels are left out.")] = 0,
+    table: Annotated[Path | None, typer.Option(help="Write the table of segments or objects here (.csv).")] = None,
     **fields: Any,
 ) -> None:
     """Segment IMAGES and write labels; nothing but an image is needed."""
     from .commands import segment as run
 
-    run(images, out, model, save_model, refit, train, finetune, rescale, given(fields))
+    asked = {
+        "model": model,
+        "save_model": save_model,
+        "refit": refit,
+        "train": train,
+        "finetune": finetune,
+        "rescale": rescale,
+        "strokes": strokes,
+        "table": table,
+        "objects": objects,
+        "object_labels": object_labels,
+        "object_min_size": object_min_size,
+    }
+    run(images, out, asked, given(fields))
 
 
 @app.command()

@@ -9,19 +9,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import typer
 
-from .config import NetworkConfig, SegmentationConfig, TrainingConfig
+from .config import NetworkConfig, ObjectsConfig, SegmentationConfig, TrainingConfig
 from .options import asks_for, configured, flag_of, numbers
-from .pipeline import expect, label_paths, shapes, train_on
+from .pipeline import expect, label_paths, shapes, train_on, write_table
 from .talk import Talk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .images.stack import Stack
+    from .images.stack import Image, Stack
     from .model import Autoencoder
     from .segmenter import Segmenter
+    from .segments import Segments
 
 SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr")
 FITTED = ("n_clusters", "max_clusters", "method", "features", "covariance", "stride", "samples", "restarts")
@@ -41,23 +43,16 @@ def train(images: Sequence[Path], model: Path, fields: dict[str, Any]) -> None:
         talk.say(f"model: {model}")
 
 
-def segment(
-    images: Sequence[Path],
-    out: Path,
-    model: Path | None,
-    save_model: Path | None,
-    refit: bool,
-    train: bool,
-    finetune: int,
-    rescale: bool,
-    fields: dict[str, Any],
-) -> None:
-    """Labels of `images`, written to `out`."""
+def segment(images: Sequence[Path], out: Path, asked: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Labels of `images`, written to `out`; `asked` are the options that are no field of a config."""
+    model, finetune = asked["model"], asked["finetune"]
     wanted = asks_for(fields, NetworkConfig, TrainingConfig)
-    if model and (wanted or train or finetune):
-        flags = ", ".join([*wanted, *(["--train"] if train else []), *(["--finetune"] if finetune else [])])
-        raise typer.BadParameter(f"{flags} would train, but --model is trained already; leave out one of them")
-    if rescale and not model:
+    if model and (wanted or asked["train"] or finetune):
+        flags = [*wanted, *(f"--{name}" for name in ("train", "finetune") if asked[name])]
+        raise typer.BadParameter(
+            f"{', '.join(flags)} would train, but --model is trained already; leave out one of them"
+        )
+    if asked["rescale"] and not model:
         raise typer.BadParameter("--rescale resamples to the pixel size of --model: give one")
     network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
     config = configured(SegmentationConfig, fields)
@@ -67,18 +62,20 @@ def segment(
 
         stack = read_images(images, fields, network.ndim, talk)
         talk.account.configs(network, training, config)
-        learns = bool(train or wanted or finetune) or not (model or has_shipped(stack.ndim))
+        learns = bool(asked["train"] or wanted or finetune) or not (model or has_shipped(stack.ndim))
         learning = training.but(steps=finetune or training.steps) if learns else None
         talk.say(expect(stack, learning, network, config.n_clusters, talk.account))
         if model:
-            segmenter = _loaded(model, stack, config, refit, fields, talk)
+            segmenter = _loaded(model, stack, config, asked["refit"], fields, talk)
         else:
             segmenter = _fitted(stack, network, learning, config, bool(finetune), talk)
         talk.say(segmenter.sentence)
-        if save_model:
-            segmenter.save(save_model)
-            talk.say(f"model: {save_model}")
-        _label(segmenter, stack, out, rescale, talk)
+        if asked["strokes"]:
+            segmenter = _guided(segmenter, stack, asked["strokes"], talk)
+        if asked["save_model"]:
+            segmenter.save(asked["save_model"])
+            talk.say(f"model: {asked['save_model']}")
+        _label(segmenter, stack, out, asked, talk)
         talk.say_cost()
 
 
@@ -220,25 +217,54 @@ def _loaded(
         return Segmenter.fit(Autoencoder.load(path), stack, config, talk.report)
 
 
-def _label(segmenter: Segmenter, stack: Stack, out: Path, rescale: bool, talk: Talk) -> None:
+def _guided(segmenter: Segmenter, stack: Stack, strokes: Path, talk: Talk) -> Segmenter:
+    """The segmenter that learnt from the strokes in a file, painted on the first image."""
+    from .images.stack import read
+
+    first = stack[0]
+    with talk.account.stage("guide"):
+        painted = read(str(strokes)).image
+        whole = painted.block(0, tuple(slice(0, size) for size in painted.shape[2:]))[0]
+        array = whole.reshape(first.image.label_shape) if whole.size == np.prod(first.image.label_shape) else whole
+        return segmenter.guided(segmenter.prepare(first, talk.report), array.astype(np.int32), report=talk.report)
+
+
+def _label(segmenter: Segmenter, stack: Stack, out: Path, asked: dict[str, Any], talk: Talk) -> None:
     from .images.write import open_zarr_labels, write_labels
 
     names = [Path(image.path).name.split(".")[0] if image.path else image.name for image in stack.images]
     paths = [out] if len(stack) == 1 and _is_file(out) else label_paths(names, out)
-    for i, path in enumerate(paths):
+    tables = []
+    for image, path in zip(stack.images, paths, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        one = stack[i]
         with talk.account.stage("label"):
-            if path.suffix == ".zarr":
-                with open_zarr_labels(path, one.image) as array:
-                    segments = segmenter.apply_to(one.image, array, talk.report, rescale)
+            if path.suffix == ".zarr" and not asked["objects"]:
+                with open_zarr_labels(path, image) as array:
+                    table = segmenter.apply_to(image, array, talk.report, asked["rescale"]).table
             else:
-                segments = segmenter.apply_to(one.image, None, talk.report, rescale)
-                write_labels(path, segments.labels, one.image)
-        table = segments.table
-        parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(table["name"], table["share"], strict=True))
-        talk.say(f"{path}: {parts}")
+                segments = segmenter.apply_to(image, None, talk.report, asked["rescale"])
+                labels, table = (
+                    _parted(segments, image, asked) if asked["objects"] else (segments.labels, segments.table)
+                )
+                write_labels(path, labels, image)
+        tables.append({"image": [image.name] * len(table["index"]), **table})
+        talk.say(f"{path}: {_summary(table, bool(asked['objects']))}")
         talk.account.facts.setdefault("labels", []).append({"path": str(path), "table": table})
+    if asked["table"]:
+        write_table(asked["table"], tables)
+
+
+def _parted(segments: Segments, image: Image, asked: dict[str, Any]) -> tuple[np.ndarray, dict[str, list[Any]]]:
+    """Single objects of the chosen segments, and their table."""
+    labels = numbers(asked["object_labels"], int, "object-labels")
+    found = segments.objects(image, labels, ObjectsConfig(method=asked["objects"], min_size=asked["object_min_size"]))
+    return found.labels, found.table
+
+
+def _summary(table: dict[str, list[Any]], objects: bool) -> str:
+    if objects:
+        return f"{len(table['index'])} objects"
+    return ", ".join(f"{name} {share:.1%}" for name, share in zip(table["name"], table["share"], strict=True))
 
 
 def _check_out(images: Sequence[Path], out: Path) -> None:

@@ -90,13 +90,19 @@ def encode_array(
     grid: int = 1,
     decoder: bool = False,
     normaliser: Normaliser | None = None,
+    network: bool = True,
 ) -> Maps:
     """Maps of one block of native values (C, *space); `normaliser` stands in for the model's own.
+
+    Without `network` they hold the image alone, for features that need no more.
 
     Levels finer than `grid` are averaged down to it. The network runs over tiles with a halo of its receptive
     field, so that the maps equal those of the whole block at once.
     """
     norm = normaliser or model.normaliser
+    if not network:
+        standard, valid = torch.from_numpy(norm.standard(raw)), torch.from_numpy(norm.valid(raw))
+        return Maps(standard.to(model.device), [], [], valid.to(model.device))
     side = (GPU_TILE if model.device.type == "cuda" else TILE)[model.net.ndim]
     return devices.shrinking(
         lambda size, device: _encode(model.on(device), norm, raw, grid, decoder, size),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import platform
 import sys
@@ -128,6 +129,19 @@ def expect(
             seconds, size = seconds + learning.seconds, max(size, learning.bytes)
     account.facts["estimate"] = {"seconds": round(seconds, 2), "bytes": int(size)}
     return f"estimate: {seconds:.0f} s, {size / 2**30:.1f} GB"
+
+
+def write_table(path: str | Path, tables: Sequence[dict[str, list[Any]]]) -> None:
+    """The rows of `tables`, one below the other, as comma-separated values; columns that one lacks stay empty."""
+    columns = list(dict.fromkeys(name for table in tables for name in table))
+    temporary = Path(f"{path}.partial")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for table in tables:
+            rows = len(next(iter(table.values())))
+            writer.writerows([table[name][row] if name in table else "" for name in columns] for row in range(rows))
+    temporary.replace(path)
 
 
 def train_on(

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .config import ObjectsConfig
+from .segment.objects import Objects, find_objects
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .images.stack import Image
     from .segment.edits import Edits
 
@@ -82,6 +87,28 @@ class Segments:
             "metadata": {"napari-ae-seg": {**self.metadata, "sentence": self.sentence}},
             **self.transform,
         }
+
+    def objects(
+        self, image: Image, labels: Sequence[int] | None = None, config: ObjectsConfig | None = None
+    ) -> Objects:
+        """Single objects of the chosen `labels` (all by default) of the image that these are the segments of."""
+        config = config or ObjectsConfig()
+        parts, first = [], 0
+        table: dict[str, list[Any]] = {}
+        for n, part in enumerate(image.from_source(self.labels)):
+            whole = tuple(slice(0, size) for size in part.shape)
+            found = find_objects(
+                part,
+                labels,
+                intensity=image.block(n, whole).mean(0) if config.method == "intensity" else None,
+                spacing=image.spacing,
+                **config.model_dump(),
+            )
+            parts.append(np.where(found.labels > 0, found.labels + first, 0).astype(np.int32))
+            rows = {**found.table, "index": [index + first for index in found.table["index"]]}
+            table = {name: [*table.get(name, []), *values] for name, values in rows.items()}
+            first += found.count
+        return Objects(image.to_source(np.stack(parts)), table)
 
     def to_csv(self, path: str | Path) -> None:
         """Writes the table as comma-separated values."""

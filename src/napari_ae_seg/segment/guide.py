@@ -29,6 +29,7 @@ _MOST = 4000  # painted places a forest is fitted on
 _SURE = 1e-3  # least probability
 _ALIKE = 0.95  # share of a stroke's own places that count as like it
 _OVER = 0.2  # share of a stroke that lies in a segment from which this counts as painted over
+_APART = 0.8  # share of the spread that two clear groups explain: of evenly spread values it is .75
 _FEW = 500
 
 
@@ -143,8 +144,8 @@ def _unlike(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Places of labels that nobody painted, without those that are like a stroke.
 
-    A place is like a stroke if it lies as near to it as the stroke's own places do; of a label that was painted over,
-    also the half that lies nearer.
+    A place is like a stroke if it lies as near to it as the stroke's own places do. A label that was painted over keeps
+    the places that lie clearly farther off, if there are such.
     """
     painted = np.unique(labels)
     left = np.flatnonzero((present > 0) & ~np.isin(present, painted))
@@ -161,11 +162,28 @@ def _unlike(
         for other in np.unique(under[labels == label]):
             inside = torch.from_numpy(present[left] == other)
             if inside.any() and (under[labels == label] == other).mean() > _OVER:
-                keep &= ~inside | (away > away[inside].median())
+                keep &= ~inside | (away > _nearer(away[inside]))
         left = left[keep.numpy()]
     count = max(50, int(np.median(np.bincount(labels)[painted])))
     left = np.concatenate([left[present[left] == label][:count] for label in np.unique(present[left])] or [left])
     return extra[left], present[left]
+
+
+def _nearer(away: torch.Tensor) -> float:
+    """The distance that parts near places from far ones; infinite if there are no two clear groups.
+
+    >>> _nearer(torch.tensor([1.0, 1.1, 1.2, 7.0, 7.2])), _nearer(torch.arange(9.0))
+    (1.2000000476837158, inf)
+    """
+    values = away.sort().values.double()
+    values = values[: max(2, int(0.99 * len(values)))]
+    n = torch.arange(1, len(values), dtype=torch.float64)
+    below = values.cumsum(0)[:-1]
+    total, count = float(values.sum()), len(values)
+    between = n * (count - n) * (below / n - (total - below) / (count - n)) ** 2 / count
+    spread = float(((values - values.mean()) ** 2).sum())
+    best = int(between.argmax())
+    return float(values[best]) if spread > 0 and float(between[best]) / spread > _APART else float("inf")
 
 
 def _spread_out(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
