@@ -138,4 +138,6 @@ def swatch(rgb: tuple[float, float, float]) -> QIcon:
     """A square of a colour."""
     square = QPixmap(12, 12)
     square.fill(QColor.fromRgbF(*(float(part) for part in rgb)))
-    return QIcon(square)
+    icon = QIcon(square)
+    icon.addPixmap(square, QIcon.Mode.Selected)  # else Qt tints it in a selected row
+    return icon

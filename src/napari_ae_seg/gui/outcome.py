@@ -19,7 +19,6 @@ class Outcome(QWidget):
         self.table = ClusterTable()
         self.learn = QPushButton("Learn from my edits")
         self.discard = QPushButton()
-        self.discard.setToolTip(tooltip("Show the clusters again where you painted."))
         self.show_menu, shown = _menu("Show also")
         self.shows = {which: shown.addAction(text) for which, text in extras.NAMES.items()}
         shown.addSeparator()

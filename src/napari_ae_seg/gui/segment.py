@@ -232,8 +232,8 @@ class SegmentWidget(Dock):
         taught = result is not None and result.segmenter.guide is not None
         given = result is not None and any(self._strokes(n) is not None for n in range(len(result.segments)))
         self.discard.setVisible(painted > 0 or taught)
-        text = f"Discard {painted} painted pixel{'s' * (painted != 1)}" if painted else "Forget what was learnt"
-        self.discard.setText(text)
+        self.discard.setText("Discard painted" if painted else "Forget what was learnt")
+        self.discard.setToolTip(tooltip(f"Show the clusters again: {painted} pixels are painted."))
         self.learn_button.setVisible(given)
         live = result is not None and result.live
         self.learn_button.setEnabled(live)
