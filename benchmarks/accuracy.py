@@ -15,6 +15,7 @@ import napari_ae_seg as ae
 
 from . import cache, scores, sets
 from .sets import Case
+from .strokes import simulate
 
 Labels = tuple[np.ndarray, dict[str, Any]]
 """Labels, and what else is known of them: confidence, features."""
@@ -57,7 +58,7 @@ def ours(train: int = 0, finetune: int = 0, **fields: Any) -> Callable[[Case], L
         from napari_ae_seg.fitting import shipped_for
         from napari_ae_seg.training import train as training
 
-        stack = ae.read(case.image(), axes="YXC" if case.image().ndim == 3 and case.set not in sets.VOLUMES else None)
+        stack = _stack(case)
         config = ae.SegmentationConfig(**{"n_clusters": case.k, **fields})
         model = None
         if train:
@@ -75,12 +76,42 @@ def ours(train: int = 0, finetune: int = 0, **fields: Any) -> Callable[[Case], L
     return run
 
 
+def guided(case: Case) -> Labels:
+    """The package's default with three short strokes per class, drawn from the truth with a fixed seed."""
+    stack = _stack(case)
+    segmenter = ae.Segmenter.fit(None, stack, ae.SegmentationConfig(n_clusters=case.k))
+    prepared = segmenter.prepare(stack)
+    segments = segmenter.guided(prepared, _strokes(case)).label(prepared)
+    return segments.labels, {"confidence": segments.confidence}
+
+
+def forest(case: Case) -> Labels:
+    """The same strokes on scikit-image's basic features, with a random forest."""
+    from skimage.feature import multiscale_basic_features
+    from sklearn.ensemble import RandomForestClassifier
+
+    image, strokes = _channels(case.image()), _strokes(case)
+    features = multiscale_basic_features(image, channel_axis=-1, num_workers=2)
+    learnt = RandomForestClassifier(100, random_state=0, n_jobs=2).fit(features[strokes > 0], strokes[strokes > 0])
+    return learnt.predict(features.reshape(-1, features.shape[-1])).reshape(strokes.shape), {}
+
+
+def _strokes(case: Case) -> np.ndarray:
+    return simulate(case.truth(), per_class=3)
+
+
+def _stack(case: Case) -> ae.Stack:
+    image = case.image()
+    return ae.read(image, axes="YXC" if image.ndim == 3 and case.set not in sets.VOLUMES else None)
+
+
 BASELINES: dict[str, Callable[[Case], Labels]] = {
     "blank": blank,
     "km_raw": raw_kmeans(0),
     "km_raw_g1": raw_kmeans(1),
     "km_raw_g2": raw_kmeans(2),
     "km_raw_g4": raw_kmeans(4),
+    "forest": forest,
 }
 OURS: dict[str, Callable[[Case], Labels]] = {
     "default": ours(),
@@ -98,14 +129,13 @@ OURS: dict[str, Callable[[Case], Labels]] = {
     "joint": ours(method="joint"),
     "auto_k": ours(n_clusters=0),
     "two": ours(n_clusters=2),
+    "guided": guided,
 }
 REGIONS: dict[str, Callable[[Case], Labels]] = {
     "felzenszwalb": felzenszwalb,
     "regions": ours(method="regions", n_clusters=0),
     "default_8": ours(n_clusters=8),
 }
-EVERYWHERE = ("blank", "km_raw", "km_raw_g1", "km_raw_g2", "km_raw_g4", "default", "trained")
-"""Shown unless METHODS names others, or `all`."""
 
 
 def main() -> None:
@@ -116,7 +146,7 @@ def main() -> None:
         return
     table: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for name, several in found.items():
-        methods = _methods(REGIONS if not sets.K[name] else {**BASELINES, **OURS}, sets.K[name] == 0)
+        methods = _methods(REGIONS if not sets.K[name] else {**BASELINES, **OURS})
         for method, run in methods.items():
             rows = [row for case in several if (row := _row(case, method, run))]
             table.setdefault(name, {})[method] = rows
@@ -125,12 +155,9 @@ def main() -> None:
     _summary(table)
 
 
-def _methods(known: dict[str, Any], regions: bool) -> dict[str, Any]:
+def _methods(known: dict[str, Any]) -> dict[str, Any]:
     asked = [part for part in os.environ.get("METHODS", "").split(",") if part]
-    if asked == ["all"] or (regions and not asked):
-        return known
-    names = asked or EVERYWHERE
-    return {name: run for name, run in known.items() if name in names}
+    return {name: run for name, run in known.items() if not asked or name in asked}
 
 
 def _row(case: Case, method: str, run: Callable[[Case], Labels]) -> dict[str, Any] | None:
