@@ -5,6 +5,7 @@ The gaps of the window at rest come first, so that a busy machine is not mistake
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +21,9 @@ MANIFEST = Path(__file__).parents[1] / "src" / "napari_ae_seg" / "napari.yaml"
 
 def main() -> None:
     """Prints the gaps while the window rests, segments, slides and trains, and the delay of stop."""
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        print("needs a screen: xvfb-run -a python -m benchmarks eventloop")
+        return
     import napari
     from npe2 import PluginManager, PluginManifest
 
