@@ -82,12 +82,51 @@ def train_advanced(viewer: Any) -> None:
     dock.findChildren(QScrollArea)[0].verticalScrollBar().setValue(430)
 
 
+def classify(viewer: Any) -> None:
+    """The Classify dock after a few objects of two classes were named."""
+    import numpy as np
+
+    from napari_ae_seg.samples import celltypes
+
+    _sample(viewer, "celltypes")
+    dock = _dock(viewer, "Classify")
+    types = celltypes.two_types(np.random.default_rng(celltypes.SEED)).types
+    for name in celltypes.NAMES:
+        dock.add_class(name)
+        for number in [number for number, given in types.items() if given == name][:8]:
+            dock.name_item(viewer.layers["cells"], number)
+    _until(lambda: dock.answer is not None and dock.answer.final and not dock.runner.running)
+    viewer.scene.camera.zoom *= 1.6
+
+
+def explore(viewer: Any) -> None:
+    """The Explore latents dock with a lasso on the plane and its pixels in the image."""
+    import numpy as np
+
+    _sample(viewer, "tissue")
+    segment = _dock(viewer, "Segment")
+    segment.forms[0].write({"n_clusters": 4})
+    segment.button.click()
+    dock = viewer.window.add_plugin_dock_widget("napari-ae-seg", "Explore latents", tabify=True)[1]
+    _until(lambda: dock.look is not None and not dock.runner.running)
+    _label_opacity(viewer, 0.4)
+    one = dock.look.exploration
+    rows, columns = np.divmod(dock.look.plane.bins[one.pixels == one.labels[-1]], 512)
+    angle = np.linspace(0, 2 * np.pi, 60)
+    middle, reach = (np.median(columns), np.median(rows)), 1.6 * np.array([columns.std(), rows.std()])
+    corners = np.stack([middle[0] + reach[0] * np.cos(angle), middle[1] + reach[1] * np.sin(angle)], 1)
+    dock.plane.corners = [tuple(corner) for corner in corners.clip(2, 509).tolist()]
+    dock.plane.lassoed.emit(dock.plane.corners, True)
+
+
 PICTURES: dict[str, Callable[[Any], None]] = {
     "segment": segment,
     "segment-first": segment_first,
     "segment-advanced": segment_advanced,
     "train": train,
     "train-advanced": train_advanced,
+    "explore": explore,
+    "classify": classify,
 }
 
 

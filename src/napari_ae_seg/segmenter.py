@@ -198,6 +198,10 @@ class Segmenter(Gestures):
             raise ValueError("regions are merged, not clustered: choose another method to add a cluster")
         if self.config.cut:
             raise ValueError("a new cluster stands beside the clusters themselves: set the granularity to 0 first")
+        if self.guide is not None:
+            raise ValueError("strokes decide the labels: paint the new cluster as a stroke, or forget what was learnt")
+        if self.edits.splits:
+            raise ValueError("a segment was split before, and its parts have the next numbers: undo that first")
         clusters = separated(self.clusters, parted, self.config.seed)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=self.config.seed)
         edits = self.edits.rename(clusters.k, name) if name else self.edits

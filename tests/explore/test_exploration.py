@@ -156,6 +156,8 @@ def test_a_lasso_that_cannot_make_a_cluster_says_why(explored, corner):
         explored.segmenter.separate(explored.parted(explored.pixels == 3))
     with pytest.raises(ValueError, match="granularity"):
         explored.segmenter.cut(2).separate(explored.parted(corner))
+    with pytest.raises(ValueError, match="split"):
+        explored.segmenter.split(1).separate(explored.parted(corner))
 
 
 @pytest.mark.parametrize("method", ["gmm", "spherical", "ward"])

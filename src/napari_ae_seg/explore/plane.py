@@ -21,10 +21,11 @@ EDGE = 0.04
 """Share of the plane left free on each side."""
 FITTED = 20_000
 """Points that principal directions are found on, at most."""
-EMBEDDED = 3000
+EMBEDDED = 2000
 """Points that UMAP lays out, at most; the others go where their nearest neighbours among them are."""
+EPOCHS = 200
 NEIGHBOURS = 5
-CHUNK = 1 << 15
+CHUNK = 1 << 13
 
 VIRIDIS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 DENSITY = ((24, 34, 66), (38, 92, 156), (86, 170, 215), (190, 226, 240), (255, 255, 255))
@@ -167,8 +168,9 @@ def umap(sample: np.ndarray, seed: int = 0) -> Projection:
         raise MissingExtraError('a UMAP needs umap-learn: pip install "napari-ae-seg[umap]"') from error
     some = np.random.default_rng(seed).permutation(len(sample))[:EMBEDDED]
     x = np.ascontiguousarray(sample[np.sort(some)], np.float32)
-    layout = UMAP(n_neighbors=min(15, len(x) - 1), random_state=seed, n_jobs=1, low_memory=True).fit_transform(x)
-    return lambda points: _among(points, x, np.asarray(layout, np.float32))
+    near = min(15, len(x) - 1)
+    layout = UMAP(n_neighbors=near, n_epochs=EPOCHS, random_state=seed, n_jobs=1).fit_transform(x)
+    return lambda points: _among(points, x, np.array(layout, np.float32))
 
 
 PROJECTIONS: dict[str, Callable[[np.ndarray], Projection]] = {"pca": principal, "umap": umap}
@@ -177,14 +179,15 @@ PROJECTIONS: dict[str, Callable[[np.ndarray], Projection]] = {"pca": principal, 
 
 def _among(points: np.ndarray, known: np.ndarray, layout: np.ndarray) -> np.ndarray:
     """Positions (n, 2) of `points` (n, F): the weighted mean of those of the nearest `known` ones."""
-    out = np.empty((len(points), 2), np.float32)
-    squares = (known**2).sum(1)
-    count = min(NEIGHBOURS, len(known))
-    for start in range(0, len(points), CHUNK):
-        part = np.asarray(points[start : start + CHUNK], np.float32)
-        reach = squares - 2 * part @ known.T
-        nearest = np.argpartition(reach, count - 1, axis=1)[:, :count]
-        gap = np.take_along_axis(reach, nearest, 1) + (part**2).sum(1, keepdims=True)
-        weight = 1 / np.maximum(gap, 1e-6 * float(squares.mean()) + 1e-12)
-        out[start : start + CHUNK] = (layout[nearest] * (weight / weight.sum(1, keepdims=True))[..., None]).sum(1)
-    return out
+    import torch
+
+    centres, places = torch.from_numpy(known), torch.from_numpy(layout)
+    squares = centres.square().sum(1)
+    least = 1e-6 * float(squares.mean()) + 1e-12
+    out = []
+    for part in torch.from_numpy(np.ascontiguousarray(points, np.float32)).split(CHUNK):
+        reach = torch.addmm(squares, part, centres.T, alpha=-2)
+        gap, nearest = reach.topk(min(NEIGHBOURS, len(known)), 1, largest=False)
+        weight = 1 / (gap + part.square().sum(1, keepdim=True)).clamp_min(least)
+        out.append((places[nearest] * (weight / weight.sum(1, keepdim=True))[..., None]).sum(1))
+    return np.asarray(torch.cat(out))

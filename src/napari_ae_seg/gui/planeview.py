@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from .controls import tooltip
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QMouseEvent, QPaintEvent, QWheelEvent
+    from qtpy.QtGui import QMouseEvent, QPaintEvent, QResizeEvent, QWheelEvent
 
 SIDE = 512
 """Bins along each side, as in explore.plane."""
-HEIGHT = 310
+LARGEST = 480
 LIVE_MS = 40
 """How often a lasso tells what it holds while it is drawn."""
 CLOSEST = 12.0
@@ -34,7 +34,7 @@ class PlaneView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedHeight(HEIGHT)
+        self.setFixedHeight(300)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setToolTip(tooltip(TIP))
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -81,6 +81,10 @@ class PlaneView(QWidget):
         box, size = self._box(), self._box().width() / SIDE * self._zoom
         at = QPointF(place[0] + 0.5, place[1] + 0.5) - self._middle
         return box.center() + at * size
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802, ARG002
+        """Stay a square, up to a size."""
+        self.setFixedHeight(min(max(self.width(), 100), LARGEST))
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802, ARG002 (Qt's name)
         """Draw."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_ae_seg.explore.exploration import Exploration
 
-ROW = 104
+ROW = 116
 """Height of a cluster's row in the strip."""
 PATCHES = 8
 
