@@ -296,3 +296,15 @@ def test_preferences_reach_the_forms(plugin, dock):
     plugin.computing.threads = 1
     assert dock("Segment").config().device == "cpu"
     assert dock("Train autoencoder").training().threads == 1
+
+
+def test_a_model_file_dropped_on_the_list_is_used(viewer, dock, tiny_model):
+    from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+    from qtpy.QtGui import QDropEvent
+
+    models = dock("Segment").models
+    dragged = QMimeData()
+    dragged.setUrls([QUrl.fromLocalFile(str(tiny_model))])
+    button, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    models.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, dragged, button, keys))
+    assert models.model.path == tiny_model

@@ -30,7 +30,8 @@ class Outcome(QWidget):
         layout = column(self)
         layout.addWidget(self.says)
         layout.addWidget(self.table)
-        layout.addWidget(beside(self.learn, self.discard, equal=True))
+        self.edits = beside(self.learn, self.discard, equal=True)
+        layout.addWidget(self.edits)
         layout.addWidget(beside(self.show_menu, self.copy_menu, self.save, equal=True))
 
 

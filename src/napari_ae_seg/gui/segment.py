@@ -235,6 +235,7 @@ class SegmentWidget(Dock):
         self.discard.setText("Discard painted" if painted else "Forget what was learnt")
         self.discard.setToolTip(tooltip(f"Show the clusters again: {painted} pixels are painted."))
         self.learn_button.setVisible(given)
+        self.results.edits.setVisible(painted > 0 or taught or given)
         live = result is not None and result.live
         self.learn_button.setEnabled(live)
         self.learn_button.setToolTip(tooltip(LEARN_TIP if live else "The image is too large to learn from strokes."))

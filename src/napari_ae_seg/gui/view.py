@@ -97,8 +97,11 @@ class View(QObject):
         self._histories = []
 
     def _fits(self, segments: Sequence[Segments]) -> bool:
-        shapes = [history.layer.data.shape for history in self._histories]
-        return bool(shapes) and shapes == [one.labels.shape for one in segments]
+        layers = self.layers
+        if not layers or [layer.data.shape for layer in layers] != [one.labels.shape for one in segments]:
+            return False
+        pairs = zip(layers, segments, strict=True)
+        return all(one.labels.max(initial=0) <= np.iinfo(layer.data.dtype).max for layer, one in pairs)
 
     def _start(self, result: Result) -> None:
         self.start_anew()
