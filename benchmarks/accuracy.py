@@ -91,7 +91,7 @@ def forest(case: Case) -> Labels:
     from sklearn.ensemble import RandomForestClassifier
 
     image, strokes = _channels(case.image()), _strokes(case)
-    features = multiscale_basic_features(image, channel_axis=-1, num_workers=2)
+    features = multiscale_basic_features(image, channel_axis=-1)
     learnt = RandomForestClassifier(100, random_state=0, n_jobs=2).fit(features[strokes > 0], strokes[strokes > 0])
     return learnt.predict(features.reshape(-1, features.shape[-1])).reshape(strokes.shape), {}
 

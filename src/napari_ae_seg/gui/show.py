@@ -1,4 +1,4 @@
-"""`python -m napari_ae_seg.gui.show FOLDER`: what `napari-ae-seg demo` made, in a napari window with the Segment dock."""
+"""`python -m napari_ae_seg.gui.show FOLDER`: what `napari-ae-seg demo` made, in napari with the Segment dock."""
 
 from __future__ import annotations
 
