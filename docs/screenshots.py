@@ -79,7 +79,8 @@ def train_advanced(viewer: Any) -> None:
     for fold in dock.findChildren(QCollapsible):
         fold.expand()
     _wait(0.3)
-    dock.findChildren(QScrollArea)[0].verticalScrollBar().setValue(430)
+    advanced = next(fold for fold in dock.findChildren(QCollapsible) if fold.text() == "Advanced")
+    dock.findChildren(QScrollArea)[0].verticalScrollBar().setValue(advanced.y())
 
 
 def classify(viewer: Any) -> None:

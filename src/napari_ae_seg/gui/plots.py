@@ -28,7 +28,7 @@ class Curve(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedHeight(130)
+        self.setFixedHeight(116)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setToolTip("<qt>How far reconstructions are from the image, over the steps. Lower is closer.</qt>")
         self.clear()
@@ -106,7 +106,7 @@ class Pair(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedHeight(136)
+        self.setFixedHeight(100)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setToolTip("<qt>A patch of the image, and the same patch as the autoencoder gives it back.</qt>")
         self._pictures: list[QImage] = []

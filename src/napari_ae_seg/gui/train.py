@@ -348,7 +348,7 @@ class TrainWidget(Dock):
 
     def _lay_out(self) -> None:
         body = QWidget()
-        layout = column(body, spacing=8, margin=8)
+        layout = column(body, spacing=6, margin=8)
         self.source = QWidget()
         source = rows(self.source)
         tips = {"Images": "Images to learn from.", "Taken as": "", "Learn inside": "A Labels or Shapes layer."}
