@@ -71,7 +71,7 @@ def test_a_few_named_objects_colour_the_others_by_class(viewer, classify_dock, q
     colours = layer.colormap.color_dict
     np.testing.assert_allclose(colours[7][:3], colours[1][:3])
     assert not np.allclose(colours[8][:3], colours[1][:3])
-    assert colours[7][3] < colours[1][3] == 1
+    assert 0 < colours[7][3] < colours[1][3] < 1
     assert not viewer.layers["objects"].visible
     assert "Recognises 100%" in classify_dock.box.says.text()
     assert classify_dock.box.confusion.item(0, 0).text() == "3"

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .classifier import Classifier
     from .items import Items
 
-GIVEN, RECOGNISED = 1.0, 0.55
-"""How opaque an item is that a person named, and one that was recognised with certainty."""
+GIVEN, RECOGNISED = 0.8, 0.5
+"""How opaque an item is that a person named, and one recognised with certainty: what it looks like shines through."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Classified:
         for row, number in enumerate(self._numbers()):
             if self.chosen[row]:
                 sure = GIVEN if self.given[row] else RECOGNISED * (0.3 + 0.7 * float(best[row]))
-                shown[int(number)] = (*self.colours[int(self.chosen[row])], sure)
+                shown[int(number)] = (*self.colours[int(self.chosen[row])], round(sure, 2))
         return {
             "name": f"{self.stack.image.name} classes",
             "colormap": shown,

@@ -204,9 +204,21 @@ class Classifier:
                 features=tuple(about["features"]),
                 examples=Examples.from_state(header["examples"], part("examples")),
                 quality=learners.Quality(**about["quality"]) if about["quality"] else None,
-            )
+            )._sound()
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} lacks a part of a classifier ({error}): another version wrote it") from error
+
+    def _sound(self) -> Classifier:
+        """Itself; ValueError if its examples do not fit its features and classes."""
+        rows, columns = self.examples.values.shape
+        target = self.examples.target
+        if (
+            columns != len(self.features)
+            or rows != len(target)
+            or not 0 <= target.min() <= target.max() < len(self.classes)
+        ):
+            raise ValueError("its examples do not fit its classes")
+        return self
 
     @cached_property
     def _columns(self) -> np.ndarray:

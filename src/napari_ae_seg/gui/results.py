@@ -27,6 +27,7 @@ class Results:
         self._viewer = viewer
         self._layers: list[Labels] = []
         self._about: Any = None
+        self._chosen: np.ndarray | None = None
 
     @property
     def layer(self) -> Labels | None:
@@ -39,7 +40,9 @@ class Results:
 
     def show(self, answer: Answer) -> None:
         """Show the classes of all items."""
-        subject = answer.measured.subject
+        subject, chosen = answer.measured.subject, answer.found.chosen
+        if self._layers and chosen is self._chosen:  # the same classes, checked meanwhile
+            return
         parts = [answer.found.of(n) for n in range(len(subject.images))]
         fits = self._about is not None and self._about[:2] == (subject.images, subject.objects)
         if not fits:
@@ -51,17 +54,19 @@ class Results:
             for layer, part in zip(self._layers, parts, strict=True):
                 layer.data = part.labels
         self._about = (subject.images, subject.objects, answer.measured)
+        self._chosen = chosen
         for layer, part in zip(self._layers, parts, strict=True):
             _dress(layer, part)
 
     def clear(self) -> None:
         """Show no class."""
+        self._chosen = None
         for layer in self._layers:
             layer.colormap = DirectLabelColormap(color_dict={None: np.zeros(4), 0: np.zeros(4)})
 
     def forget(self) -> None:
         """Leave the layers as they are; the next classes get new ones."""
-        self._layers, self._about = [], None
+        self._layers, self._about, self._chosen = [], None, None
 
     def _made(self, part: Classified) -> Labels:
         active = self._viewer.layers.selection.active

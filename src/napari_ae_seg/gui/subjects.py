@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-KINDS = {"objects": "objects of a Labels layer", "slices": "slices of an image", "images": "whole images"}
+KINDS = {"objects": "labelled objects", "slices": "slices", "images": "whole images"}
 
 SMALL = 32_000_000
 """Pixels of labels up to which they are compared as a whole."""

@@ -13,6 +13,9 @@ from .objects import blobs, strewn
 NAMES = ("fine", "coarse")
 """The two types, by the grain of their chromatin."""
 
+SEED = 12
+"""Of the sample that napari opens."""
+
 
 class Types(NamedTuple):
     """A picture of cells, which cell is where, and which type each is."""
@@ -49,7 +52,7 @@ def two_types(rng: Rng, size: int = 512, radius: float = 15.0, contrast: float =
 
 def open_celltypes() -> list[tuple[np.ndarray, dict[str, Any], str]]:
     """Cells of two types and their outlines, for napari."""
-    drawn = two_types(np.random.default_rng(12))
+    drawn = two_types(np.random.default_rng(SEED))
     place: dict[str, Any] = {"scale": (0.325, 0.325), "units": ("um", "um"), "axis_labels": ("y", "x")}
     counts = (100 + 3900 * drawn.image).round().astype(np.uint16)
     return [
