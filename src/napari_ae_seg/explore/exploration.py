@@ -15,6 +15,7 @@ from ..progress import Progress, Report, silent
 from ..segment import filters
 from ..segment.choose import choose_k
 from ..segment.lasso import Parted
+from ..segment.objects import find_objects
 from ..segments import Segments
 from . import typical
 from .plane import NOWHERE, PROJECTIONS, Plane, binned, ramp, tally
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from ..images.stack import Image, Stack
     from ..segmenter import Segmenter
 
-PATCH_CELLS = 4
-"""Side of a typical patch, in cells of the latents."""
+PATCH_CELLS = {2: 4, 3: 2}
+"""Side of a typical patch in cells of the latents, by spatial axes."""
 INSIDE, OUTSIDE = 2000, 8000
 """Places inside and outside a lasso that a new cluster is learnt from, at most."""
 TELLING = 3
@@ -98,7 +99,7 @@ class Exploration:
     @cached_property
     def prototypes(self) -> np.ndarray:
         """(K, C, *side): what the decoder draws of each centre, everywhere the same, in input units."""
-        side = PATCH_CELLS * self.stride
+        side = self._cells * self.stride
         net, model = self.segmenter.model.net, self.segmenter.model
         if getattr(net.config, "up", "") != "unpool":
             return prototypes(model, self.centres, side)
@@ -177,7 +178,7 @@ class Exploration:
         """Per cluster its most typical patches (at most `count`, C, *side) in native values, most typical first."""
         found = []
         for row, centre in enumerate(self.centres):
-            like = typical.Likeness(centre, self.spread, self.stride, PATCH_CELLS)
+            like = typical.Likeness(centre, self.spread, self.stride, self._cells)
             shares = [share[row].reshape(z.shape[1:]) for share, z in zip(self._weights, self.z, strict=True)]
             found.append(typical.patches(self.prepared.raw, shares, self.z, like, count))
         return found
@@ -191,6 +192,14 @@ class Exploration:
         if not 0 <= unit < len(self.centres[0]):
             raise ValueError(f"the units are 0 to {len(self.centres[0]) - 1}, got {unit}")
         return self.image.to_source(np.stack([self._upsampled(z[unit : unit + 1])[0] for z in self.z]))
+
+    def objects(self) -> np.ndarray:
+        """What touches within a cluster, numbered 1..n over all samples: an array of the source's shape."""
+        numbers = np.zeros(self.pixels.shape, np.int32)
+        for n, labels in enumerate(self.pixels):
+            found = find_objects(labels).labels
+            numbers[n] = np.where(found > 0, found + numbers.max(initial=0), 0)
+        return self.image.to_source(numbers)
 
     def plane(self, of: str = "latents", method: str = "pca", objects: np.ndarray | None = None) -> Plane:
         """All pixels on a plane by their `latents`, or by the `features` that were clustered; or all `objects`.
@@ -260,6 +269,10 @@ class Exploration:
         sizes = [len(part) / max(len(some), 1) for part, some in zip(parts, few, strict=True)]
         return Parted(few[0], few[1], sizes[1] / max(sizes[0], 1e-9), made)
 
+    @property
+    def _cells(self) -> int:
+        return PATCH_CELLS[self.segmenter.model.ndim]
+
     @cached_property
     def _weights(self) -> np.ndarray:
         """(N, K, cells): the mean membership of each cell's pixels in each cluster, 0 where they have another."""
@@ -270,13 +283,13 @@ class Exploration:
         out = []
         for labels, weight, z in zip(self.pixels, sure, self.z, strict=True):
             cells = int(np.prod(z.shape[1:]))
-            row, cell = rows[labels].ravel(), self._cells(labels.shape, z.shape[1:]).ravel()
+            row, cell = rows[labels].ravel(), self._cell_of(labels.shape, z.shape[1:]).ravel()
             inside = row >= 0
             flat = np.bincount((row * cells + cell)[inside], weight.ravel()[inside], len(known) * cells)
             out.append(flat.reshape(len(known), cells) / size)
         return np.stack(out)
 
-    def _cells(self, space: tuple[int, ...], cells: tuple[int, ...]) -> np.ndarray:
+    def _cell_of(self, space: tuple[int, ...], cells: tuple[int, ...]) -> np.ndarray:
         """The number of the cell of latents that each pixel lies in."""
         index = np.zeros((1,) * len(space), np.int64)
         for axis, size in enumerate(space):
@@ -342,4 +355,6 @@ def centres_of(segmenter: Segmenter) -> np.ndarray:
 
 def prototypes_of(segmenter: Segmenter) -> np.ndarray:
     """(K, C, *side) in input units: the decoded centres of the clusters before any edit."""
-    return prototypes(segmenter.model, centres_of(segmenter), PATCH_CELLS * segmenter.model.net.stride)
+    return prototypes(
+        segmenter.model, centres_of(segmenter), PATCH_CELLS[segmenter.model.ndim] * segmenter.model.net.stride
+    )

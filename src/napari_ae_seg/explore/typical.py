@@ -35,7 +35,7 @@ class Likeness:
         middle = ndi.uniform_filter(z, (1, *[min(3, size) for size in share.shape]), mode="nearest")
         gap = np.sqrt((((middle - self.centre[(...,) + (None,) * share.ndim]) / own) ** 2).mean(0))
         pure = ndi.uniform_filter(share, self.cells, mode="nearest")
-        return np.where(share > 0.5 * max(float(share.max()), 1e-12), pure - gap, -np.inf)
+        return np.where(share > 0.5 * max(float(share.max()), 1e-12), 2 * pure - gap, -np.inf)
 
 
 def patches(

@@ -64,7 +64,6 @@ def look(wish: Wish, before: Look | None, report: Reporter) -> Look:
     """The plane, its picture and the clusters as `wish` wants them."""
     report(Progress("loading", 0, 0))
     from napari_ae_seg.explore.exploration import Exploration
-    from napari_ae_seg.segment.objects import find_objects
 
     from .strips import rows_of
 
@@ -83,12 +82,7 @@ def look(wish: Wish, before: Look | None, report: Reporter) -> Look:
     if same and before is not None:
         plane = before.plane
     else:
-        objects = None
-        if wish.points == "objects":
-            labels = one.pixels if len(one.pixels) > 1 else one.pixels[0]
-            found = find_objects(labels, spacing=(1.0,) * labels.ndim).labels
-            objects = one.image.to_source(found.reshape(one.pixels.shape))
-        plane = one.plane(wish.of, wish.method, objects)
+        plane = one.plane(wish.of, wish.method, one.objects() if wish.points == "objects" else None)
     by = wish.by if wish.by in one.colourings else "cluster"
     picture = plane.picture(one.colours(by))
     if kept and before is not None:

@@ -174,7 +174,10 @@ def _training(explored: Sequence[Exploration]) -> str:
     model = explored[0].segmenter.model
     trained = ", ".join(map(str, model.info.get("trained_on", []))) or "unknown images"
     words = f"Trained on {trained}, {model.info.get('date', 'at an unknown time')}."
-    if not model.history:
+    if model.history:
+        last = model.history[-1]
+        words += f" After {last['step']} steps the loss was {last['loss']:.4g}."
+    if len(model.history) < 2:
         return f"<p>{escape(words)}</p>"
     series = {"training": [(h["step"], h["loss"]) for h in model.history]}
     checks = [(h["step"], h["validation"]) for h in model.history if h.get("validation") is not None]
