@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
+    from napari_ae_seg.segments import Segments
+
+    from .history import History
     from .jobs import Reporter
-    from .strokes import Strokes
     from .work import Request, Result
 
 FIRST = ("n_clusters",)
@@ -116,9 +118,12 @@ class SegmentWidget(Dock):
         result = self.result
         if result is None:
             return
-        given = next(((n, s) for n in range(len(result.segments)) if (s := self._strokes(n)) is not None), None)
+        found = [strokes.gathered(self._viewer, *pair) for pair in self._shown()]
+        given = next(((number, one) for number, one in enumerate(found) if one is not None), None)
         if given is not None:
             self.runner.run("Learning", lambda report: work.learn(result, *given, report), then=self._settled)
+        else:
+            self.runner.say("Paint with the number of a cluster: erased pixels stay erased, but teach nothing.")
 
     def add_strokes(self) -> None:
         """Add an empty layer to paint strokes on."""
@@ -230,7 +235,7 @@ class SegmentWidget(Dock):
         result = self.result
         painted = self.view.painted if result is not None else 0
         taught = result is not None and result.segmenter.guide is not None
-        given = result is not None and any(self._strokes(n) is not None for n in range(len(result.segments)))
+        given = any(strokes.present(self._viewer, *pair) for pair in self._shown())
         self.discard.setVisible(painted > 0 or taught)
         self.discard.setText("Discard painted" if painted else "Forget what was learnt")
         self.discard.setToolTip(tooltip(f"Show the clusters again: {painted} pixels are painted."))
@@ -240,11 +245,10 @@ class SegmentWidget(Dock):
         self.learn_button.setEnabled(live)
         self.learn_button.setToolTip(tooltip(LEARN_TIP if live else "The image is too large to learn from strokes."))
 
-    def _strokes(self, number: int) -> Strokes | None:
-        result, histories = self.result, self.view.histories
-        if result is None or len(histories) != len(result.segments):
-            return None
-        return strokes.gathered(self._viewer, histories[number], result.segments[number])
+    def _shown(self) -> list[tuple[History, Segments]]:
+        """The history of each layer with the segments it shows."""
+        segments = self.result.segments if self.result is not None else ()
+        return list(zip(self.view.histories, segments, strict=False))
 
     def _changed(self, name: str) -> None:
         self._relevant()

@@ -52,6 +52,12 @@ def layer_of(viewer: Viewer, segments: Segments) -> Labels | None:
     return None
 
 
+def present(viewer: Viewer, history: History, segments: Segments) -> bool:
+    """Whether there are strokes on one image."""
+    layer = layer_of(viewer, segments)
+    return bool(history.painted.any()) or (layer is not None and bool(np.any(layer.data)))
+
+
 def gathered(viewer: Viewer, history: History, segments: Segments) -> Strokes | None:
     """All strokes on one image: on their own layer, and pixels painted on the labels; None if there are none."""
     layer = layer_of(viewer, segments)
