@@ -206,3 +206,15 @@ def test_closing_the_dock_takes_the_selection_along(viewer, docks, qtbot):
     assert "selection" in viewer.layers
     viewer.window.remove_dock_widget(explore.parent() if hasattr(explore.parent(), "widget") else explore)
     qtbot.waitUntil(lambda: "selection" not in viewer.layers)
+
+
+def test_the_report_button_writes_a_page(viewer, docks, qtbot, tmp_path, monkeypatch):
+    from qtpy.QtWidgets import QFileDialog
+
+    _, explore = docks
+    path = tmp_path / "cells.html"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    press(qtbot, explore.report_button)
+    rest(qtbot, explore)
+    assert "Segmentation of cells" in path.read_text(encoding="utf-8")
+    assert str(path) in explore.runner.text.text()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..config import Config
 
+NBSP = chr(0xA0)
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: #1a202c; background: #fff;
@@ -21,7 +22,7 @@ figure { margin: 0; flex: 1 1 230px; max-width: 500px; min-width: 0; }
 figure img, figure svg { width: 100%; height: auto; display: block; } figure.chart { flex-basis: 420px; }
 figcaption { font-size: .87rem; color: #4a5568; margin-top: .25rem; }
 svg text { font: 11px system-ui, sans-serif; fill: #2d3748; }
-svg.bar { width: 220px; height: 14px; } table { border-collapse: collapse; font-size: .87rem; margin: .5rem 0; }
+figure svg.bar { max-width: 220px; } table { border-collapse: collapse; font-size: .87rem; margin: .5rem 0; }
 th, td { padding: .25rem .7rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #e2e8f0; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; } th.n { text-align: right; }
 .scroll { overflow-x: auto; }
@@ -31,8 +32,12 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; } th.n { text-alig
 .strip img { width: 72px; height: 72px; object-fit: cover; image-rendering: auto; }
 .strip img.proto { width: 96px; height: 96px; margin-right: 10px; } .settings { columns: 2; column-gap: 2.5rem; }
 .settings table { width: 100%; } .settings td { padding: .1rem .7rem .1rem 0; } .own td { font-weight: 600; }
-@media print { body { margin: 0; max-width: none; font-size: 11pt; } h2, h3, .strip, figure, tr { break-inside: avoid; }
-  h2, h3 { break-after: avoid; } }
+td:first-child { white-space: nowrap; }
+@page { margin: 14mm; }
+@media print { body { margin: 0; padding: 0; max-width: none; font-size: 10.5pt; }
+  .row, .strip { flex-wrap: nowrap; } figure { flex: 1 1 0; } figure.chart { flex: 2 1 0; }
+  .strip img { width: 54px; height: 54px; } .strip img.proto { width: 72px; height: 72px; } .settings { columns: 3; }
+  h2, h3, figure, tr, .cluster, .own { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 """
 
 
@@ -59,6 +64,8 @@ def cell(key: str, value: Any) -> str:
     """A value of column `key`, as a person writes it."""
     if key == "share":
         return f"{value:.1%}"
+    if isinstance(value, str):  # lists break between their items only
+        return escape(value.replace(" ", NBSP).replace(f",{NBSP}", ", "))
     return escape(
         f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
     )

@@ -39,7 +39,8 @@ def page(explored: Sequence[Exploration], report: Report = silent) -> str:
     if not explored:
         raise ValueError("a report needs at least one explored image")
     one = explored[0]
-    names = ", ".join(e.image.name for e in explored[:3]) + (" …" if len(explored) > 3 else "")
+    known = list(dict.fromkeys(e.image.name for e in explored))
+    names = ", ".join(known[:3]) + (" …" if len(known) > 3 else "")
     sections = [_head(one, names)]
     for name, section in SECTIONS.items():
         report(Progress("report", len(sections) - 1, len(SECTIONS), name))
@@ -115,7 +116,8 @@ def _strips(one: Exploration) -> str:
         drawn = [f'<img class="proto" alt="prototype" src="{pictures.inline(one.thumbnail(prototype))}">']
         drawn += [f'<img alt="typical patch" src="{pictures.inline(one.thumbnail(p))}">' for p in patches]
         swatch = f'<span class="swatch" style="background:{markup.css(one.segments.colours[label])}"></span>'
-        parts.append(f"<div>{swatch}{escape(one.segments.names[label])}</div><div class='strip'>{''.join(drawn)}</div>")
+        strip = f"<div class='strip'>{''.join(drawn)}</div>"
+        parts.append(f"<div class='cluster'>{swatch}{escape(one.segments.names[label])}{strip}</div>")
     return "".join(parts)
 
 
