@@ -49,20 +49,12 @@ def _confidence(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]
 
 
 def _segmented(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
-    """Every pixel has the mean of its cluster."""
-    image = result.request.stack[number].image
-    labels = image.from_source(result.segments[number].labels)
-    count = int(labels.max()) + 1
-    sums, sizes = np.zeros((image.shape[1], count)), np.zeros(count)
-    whole = tuple(slice(0, size) for size in image.shape[2:])
-    for n in range(image.shape[0]):
-        flat = labels[n].ravel()
-        sizes += np.bincount(flat, minlength=count)
-        for channel, values in enumerate(image.block(n, whole)):
-            finite = np.nan_to_num(values.ravel(), posinf=0.0, neginf=0.0)
-            sums[channel] += np.bincount(flat, weights=finite, minlength=count)
-    means = sums / np.maximum(sizes, 1)
-    channels = [image.to_source(mean[labels].astype(np.float32)) for mean in means]
+    """What the decoder draws when the latents of every pixel are those of its cluster."""
+    from napari_ae_seg.explore.exploration import Exploration
+
+    stack, segments, prepared = result.request.stack[number], result.segments[number], result.prepared[number]
+    one = Exploration.of(result.segmenter, stack, segments, prepared)
+    channels = [one.image.to_source(np.ascontiguousarray(part)) for part in one.segmented().swapaxes(0, 1)]
     if len(channels) == 3:
         return _bytes(np.stack(channels, -1)), {"rgb": True}
     return np.mean(channels, axis=0), {"colormap": "gray"}
