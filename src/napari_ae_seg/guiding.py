@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
 
 OTHERS = 4000
 """Places drawn anywhere, whose labels stay if they are unlike every stroke."""
-NEVER = -30.0
-"""Log membership in a label that no cluster has."""
 
 
 @dataclass(frozen=True)
 class Guided:
-    """Clusters with a guide on top; features are those of the clusters followed by those of the guide."""
+    """Clusters with a guide on top: what a place is, by its cluster and by the strokes, half each.
+
+    Features are those of the clusters followed by those of the guide.
+    """
 
     survivors: Survivors
     guide: Guide
@@ -43,21 +45,32 @@ class Guided:
     """(K + 1,) label of each cluster 0..K."""
     own: int
     """How many features are the clusters'."""
+    smoothing: float
+    sigma: tuple[float, ...]
+    """Neighbourhood of the smoothing, in cells."""
 
     @property
     def k(self) -> int:
         """Number of labels."""
         return len(self.guide.labels)
 
+    @property
+    def halo(self) -> int:
+        """Cells around a place that its scores depend on."""
+        return smooth.mean_field_halo(self.sigma)
+
+    @cached_property
+    def chances(self) -> Tensor:
+        """(K, labels): how likely each label is in each cluster."""
+        members = torch.softmax(self.survivors.scores(torch.from_numpy(self.guide.places.T.copy())), 0)
+        return torch.from_numpy(self.guide.chances(members.numpy(), self.lookup).astype(np.float32))
+
     def scores(self, features: Tensor) -> Tensor:
         """Log probabilities (labels, *grid) of features (F, *grid)."""
-        clusters = torch.log_softmax(self.survivors.scores(features[: self.own]), 0)
-        most = max(int(self.lookup.max()), *self.guide.labels)
-        members = torch.full((most, *clusters.shape[1:]), NEVER, device=clusters.device)
-        for cluster, label in enumerate(self.lookup[1:]):
-            if label:
-                members[label - 1] = torch.logaddexp(members[label - 1], clusters[cluster])
-        return self.guide.scores(features[self.own :], members)
+        clusters = smooth.mean_field(self.survivors.scores(features[: self.own]), self.smoothing, self.sigma)
+        by_cluster = torch.tensordot(self.chances.T.to(clusters.device), clusters, dims=1).log()
+        both: Tensor = (by_cluster + self.guide.scores(features)) / 2
+        return both
 
     def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:
         """Memberships (labels, *space) whose borders follow the edges of `guide`."""
@@ -90,16 +103,16 @@ def joined(own: FeatureSpace, extra: FeatureSpace) -> FeatureSpace:
 
 def learn(features: Sequence[Tensor], own: int, grid: int, strokes: np.ndarray, labels: np.ndarray, seed: int) -> Guide:
     """A guide from `strokes` (N, *space; 0 is not painted), where `labels` (N, *space) are what is there so far."""
-    places = [painted_places(f[own:], part, grid) for f, part in zip(features, strokes, strict=True)]
+    places = [painted_places(f, part, grid) for f, part in zip(features, strokes, strict=True)]
     x, painted = (np.concatenate(parts) for parts in zip(*places, strict=True))
     rng = np.random.default_rng(seed)
     step = tuple(slice(None, None, grid) for _ in strokes.shape[1:])
     cells = [part[step].ravel() for part in labels]
     drawn = [rng.permutation(len(part))[: OTHERS // len(cells) + 1] for part in cells]
-    extra = [f[own:].flatten(1)[:, torch.from_numpy(at)].T.cpu().numpy() for f, at in zip(features, drawn, strict=True)]
+    extra = [f.flatten(1)[:, torch.from_numpy(at)].T.cpu().numpy() for f, at in zip(features, drawn, strict=True)]
     present = [part[at] for part, at in zip(cells, drawn, strict=True)]
     under = np.concatenate([part[stroke > 0] for part, stroke in zip(labels, strokes, strict=True)])
-    return fit_guide(x, painted, (np.concatenate(extra), np.concatenate(present)), under, seed)
+    return fit_guide(x, painted, (np.concatenate(extra), np.concatenate(present)), under, own, seed)
 
 
 def identity(image: Image) -> str:

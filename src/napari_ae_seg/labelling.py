@@ -52,6 +52,10 @@ class Scorer(Protocol):
     def k(self) -> int:
         """Number of labels."""
 
+    @property
+    def halo(self) -> int:
+        """Cells around a place that its scores depend on."""
+
     def scores(self, features: Tensor) -> Tensor:
         """Log memberships (K, *grid) of features (F, *grid)."""
 
@@ -107,7 +111,7 @@ class Labeller:
     def encoded(self, image: Image, n: int, report: Report, network: bool = True) -> Iterator[tuple[Tile, Maps]]:
         """Every block of sample `n` with its maps, of the image alone if no `network` is needed."""
         align = math.lcm(self.model.net.align, self.grid, self.space.align)
-        halo = self.space.halo + align + (self.model.net.halo if network else 0)
+        halo = self.space.halo + align + (self.model.net.halo if network else 0) + self.scorer.halo * self.space.grid
         todo = list(tiles(image.shape[2:], sides(image.shape[2:], self.side, align), halo, align))
         for done, tile in enumerate(todo):
             report(Progress("encode", n * len(todo) + done, image.shape[0] * len(todo)))

@@ -34,6 +34,7 @@ from .packing import pack, unpack
 from .progress import Progress, Report, silent
 from .refine import refine
 from .regional import labelled, regions_of
+from .segment import smooth
 from .segment.cluster import Clusters
 from .segment.edits import Edits
 from .segment.features import grid_of
@@ -271,7 +272,9 @@ class Segmenter(Gestures):
         scorer: Survivors | Guided = kept
         if self.guide and self.guide_space:
             space = joined(space, self.guide_space)
-            scorer = Guided(kept, self.guide, self._labels_of_clusters(), self.space.n_features)
+            sigma = smooth.sigmas(space.grid, self.anisotropy)
+            lookup, own = self._labels_of_clusters(), self.space.n_features
+            scorer = Guided(kept, self.guide, lookup, own, config.smoothing, sigma)
             config = config.but(smoothing=config.smoothing * SMOOTHING)
         return Labeller(self.model, normaliser, space, scorer, config, self.anisotropy, self.grid, **options)
 

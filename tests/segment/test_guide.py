@@ -20,8 +20,8 @@ def blobs(count, of):
     return (CENTRES[which - 1] + 0.5 * RNG.standard_normal((len(which), 2))).astype(np.float32), which
 
 
-def share(guide, x, label, memberships=None):
-    found = guide.scores(torch.from_numpy(x.T), memberships).argmax(0).numpy()
+def share(guide, x, label):
+    found = guide.scores(torch.from_numpy(x.T)).argmax(0).numpy()
     return np.mean(np.array(guide.labels)[found] == label)
 
 
@@ -57,14 +57,14 @@ def test_clusters_that_nobody_painted_stay_and_a_new_label_takes_only_what_is_li
         assert share(guide, blobs(200, [label])[0], label) > 0.9
 
 
-def test_places_unlike_any_stroke_get_the_cluster_they_had():
-    sample, present = blobs(400, [1, 2, 3])
-    guide = fit_guide(blobs(20, [3])[0], np.full(20, 3), others=(sample, present))
-    x = blobs(100, [1])[0]
-    said = torch.full((3, 100), -5.0)
-    said[1] = 0.0  # the clusters say 2, whatever the forest thinks
-    assert share(guide, x, 2, said) > 0.95
-    assert share(guide, blobs(100, [3])[0], 3, said) > 0.95
+def test_a_cluster_speaks_for_what_was_painted_in_it_or_for_its_own_label():
+    x, labels = np.zeros((4, 3), np.float32), np.array([7, 7, 7, 7])
+    guide = fit_guide(x, labels, others=(np.ones((50, 3), np.float32), np.full(50, 2)), own=3)
+    inside_the_first_cluster = np.array([[1.0] * 4, [0.0] * 4])
+    chances = guide.chances(inside_the_first_cluster, lookup=np.array([0, 1, 2]))
+    assert guide.labels == (2, 7)
+    assert chances.argmax(1).tolist() == [1, 0]
+    assert np.allclose(chances.sum(1), 1)
 
 
 def test_painted_pixels_are_kept_exactly():

@@ -27,6 +27,7 @@ NETWORK = (2.0, 6.0)
 
 _MOST = 4000  # painted places a forest is fitted on
 _SURE = 1e-3  # least probability
+_UNPAINTED, _EVER = 0.5, 0.05  # weight of a cluster's own label beside painted ones, and of any label in any cluster
 _ALIKE = 0.95  # share of a stroke's own places that count as like it
 _OVER = 0.2  # share of a stroke that lies in a segment from which this counts as painted over
 _APART = 0.8  # share of the spread that two clear groups explain: of evenly spread values it is .75
@@ -42,30 +43,42 @@ class Guide:
     painted: tuple[int, ...]
     """Those of them that strokes were painted in; the others keep their places unless these are like a stroke."""
     forest: Forest
+    places: np.ndarray
+    """(n, F) features of the clusters at painted places"""
+    named: np.ndarray
+    """(n,) their labels"""
 
-    def scores(self, features: Tensor, memberships: Tensor | None = None) -> Tensor:
-        """Log probabilities (len(labels), *grid) at `features` (F, *grid).
-
-        `memberships` (K, *grid), log memberships in the labels 1..K, say which of the labels that nobody painted a
-        place has if it is unlike every stroke; without them the forest says so.
-        """
+    def scores(self, features: Tensor) -> Tensor:
+        """Log probabilities (len(labels), *grid) at `features` (F, *grid), as the forest sees them."""
         flat = features.flatten(1).detach().cpu().numpy()
         found = torch.from_numpy(self.forest.probabilities(flat)).to(features.device)
-        found = found.clamp_min(_SURE).reshape(-1, *features.shape[1:])
-        others = [i for i, label in enumerate(self.labels) if label not in self.painted]
-        if memberships is not None and others:
-            rest = torch.softmax(memberships[[self.labels[i] - 1 for i in others]], 0)
-            found[others] = (found[others].sum(0) * rest).clamp_min(_SURE)
-        return found.log()
+        return found.clamp_min(_SURE).reshape(-1, *features.shape[1:]).log()
+
+    def chances(self, memberships: np.ndarray, lookup: np.ndarray) -> np.ndarray:
+        """How likely each label is in each cluster, (K, labels): rows sum to 1.
+
+        `memberships` (K, n) of the painted places; `lookup` (K + 1,) the present label of each cluster 0..K, which
+        speaks for the labels that nobody painted.
+        """
+        columns = [
+            memberships[:, self.named == label].mean(1) if label in self.painted else _UNPAINTED * (lookup[1:] == label)
+            for label in self.labels
+        ]
+        table = np.stack(columns, axis=1) + _EVER
+        return np.asarray(table / table.sum(1, keepdims=True))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Plain values and arrays for `from_state`."""
-        return {"labels": list(self.labels), "painted": list(self.painted)}, self.forest.state()[1]
+        arrays = {f"forest_{name}": array for name, array in self.forest.state()[1].items()}
+        meta = {"labels": list(self.labels), "painted": list(self.painted)}
+        return meta, {**arrays, "places": self.places, "named": self.named}
 
     @classmethod
     def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Guide:
         """The guide that `state` described."""
-        return cls(tuple(meta["labels"]), tuple(meta["painted"]), Forest.from_state({}, arrays))
+        trees = {name.removeprefix("forest_"): array for name, array in arrays.items() if name.startswith("forest_")}
+        forest = Forest.from_state({}, trees)
+        return cls(tuple(meta["labels"]), tuple(meta["painted"]), forest, arrays["places"], arrays["named"])
 
 
 def fit_guide(
@@ -73,12 +86,14 @@ def fit_guide(
     labels: np.ndarray,
     others: tuple[np.ndarray, np.ndarray] | None = None,
     under: np.ndarray | None = None,
+    own: int = 0,
     seed: int = 0,
 ) -> Guide:
     """A guide from painted places: features `x` (n, F) and their labels (n,) of 1 or more.
 
     `others`, features (m, F) and present labels (m,) of places drawn anywhere, lets the labels that nobody painted
-    stay; without it the painted labels share the whole image. `under` (n,) are the labels that were painted over.
+    stay; without it the painted labels share the whole image. `under` (n,) are the labels that were painted over. The
+    first `own` features are those that clusters are made of.
 
     >>> guide = fit_guide(np.array([[0.0], [0.1], [4.0], [4.1]]), np.array([2, 2, 7, 7]))
     >>> guide.labels, guide.scores(torch.tensor([[4.2, 0.0]])).argmax(0).tolist()
@@ -92,12 +107,13 @@ def fit_guide(
     picked = _spread_out(labels, _MOST, seed)
     under = np.zeros(len(x), int) if under is None else np.asarray(under)
     x, labels, under = x[picked], labels[picked], under[picked]
-    painted = tuple(int(label) for label in np.unique(labels))
+    painted, places, named = tuple(int(label) for label in np.unique(labels)), x[:, :own], labels.astype(np.int32)
     if others is not None:
         extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), under, seed)
         x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
     names, classes = np.unique(labels, return_inverse=True)
-    return Guide(tuple(int(name) for name in names), painted, fit_forest(x, classes, _balanced(classes), seed))
+    forest = fit_forest(x, classes, _balanced(classes), seed)
+    return Guide(tuple(int(name) for name in names), painted, forest, places, named)
 
 
 def painted_places(features: Tensor | np.ndarray, strokes: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:

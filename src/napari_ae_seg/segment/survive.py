@@ -48,6 +48,11 @@ class Survivors:
         """Number of clusters."""
         return self.clusters.k
 
+    @property
+    def halo(self) -> int:
+        """Cells around a place that its scores depend on: none."""
+        return 0
+
     def scores(self, features: Tensor) -> Tensor:
         """Log memberships (K, *grid) of features (F, *grid)."""
         scores = self.clusters.scores(features)
