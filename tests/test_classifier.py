@@ -166,6 +166,7 @@ def test_whole_images_have_classes(pictures):
     stack, names = pictures
     found = ae.classify(stack, [*names[:6], "", ""])
     assert found.names == names
+    assert "image" not in found.classifier.sentence
     assert not any(name.startswith("shape") for name in found.items.features)
     assert found.of(1).class_labels.shape == (2, 32, 32)
     with pytest.raises(ValueError, match="7 entries"):
@@ -205,7 +206,7 @@ def test_examples_of_several_images_are_held_back_image_by_image(model, stack, d
     twins = measured(model, both, [drawn.numbers] * 2)
     taught = Classifier.taught(model, twins, twins.named([drawn.types] * 2)).checked()
     assert taught.quality.by_image
-    assert "of images held back" in taught.sentence
+    assert "in images held back" in taught.sentence
     apart = [dict.fromkeys(drawn.types, name) for name in ("first", "second")]
     told = Classifier.taught(model, twins, twins.named(apart)).checked().quality
     assert not told.by_image

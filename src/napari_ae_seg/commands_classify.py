@@ -205,7 +205,8 @@ def _say(classifier: Classifier, talk: Talk) -> None:
     if quality.accuracy is not None:
         talk.say(confusion(classifier.classes, quality.confusion))
     shares = ", ".join(f"{block} {share:.0%}" for block, share in blocks_of(weights).items())
-    talk.say(f"what matters: {shares}; most of all {'; '.join(list(weights)[:SHOWN])}")
+    first = "; ".join(name.partition(": ")[2] for name in list(weights)[:SHOWN])
+    talk.say(f"what matters: {shares}; most of all {first}")
     for warning in quality.warnings:
         talk.say(f"warning: {warning}")
     talk.account.facts |= {

@@ -1,10 +1,12 @@
 """The Classify dock, driven by its controls and by clicks on the canvas."""
 
 import csv
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from napari_ae_seg.gui.pointing import object_at
 from napari_ae_seg.session import current
 
 from .conftest import press, settle
@@ -115,6 +117,18 @@ def test_a_click_on_an_object_names_it_and_a_second_takes_it_back(viewer, classi
     classify_dock.clicks.setChecked(False)
     click(viewer, (8, 40))
     assert set(classify_dock.given.of([objects])[objects]) == {1}
+
+
+def test_an_object_is_found_along_the_line_of_sight_in_3d(viewer):
+    numbers = np.zeros((12, 16, 16), np.int32)
+    numbers[4:8, 2:8, 2:8] = 5
+    numbers[9:11, 2:8, 2:8] = 6
+    objects = viewer.add_labels(numbers, scale=(2, 1, 1))
+    viewer.dims.ndisplay = 3
+    event = SimpleNamespace(position=(0, 5, 5), view_direction=np.array([1.0, 0, 0]), dims_displayed=[0, 1, 2])
+    assert object_at(objects, None, event) == 5
+    event.position = (0, 12, 12)
+    assert object_at(objects, None, event) == 0
 
 
 def test_undo_takes_back_the_last_naming_and_what_followed_from_it(viewer, classify_dock, qtbot):

@@ -89,7 +89,7 @@ class Quality:
         guess = f"always saying the most frequent class reaches {self.majority:.0%}"
         if self.accuracy is None:
             return f"The accuracy is not known yet: each class needs two examples or more; {guess}."
-        held = "of images held back" if self.by_image else "held back"
+        held = "in images held back" if self.by_image else "held back"
         return f"Recognises {self.accuracy:.0%} ± {self.spread:.0%} of the examples {held}; {guess}."
 
     def state(self) -> dict[str, Any]:
@@ -120,9 +120,10 @@ def quality(
     counts = np.bincount(y, minlength=len(names))
     known = float((fitted(config, x, y).predict(x) == y).mean())
     majority = float(counts.max() / counts.sum())
-    by_image = _several_images(y, group)
+    several = _several_images(y, group)
+    by_image = several and len(np.unique(group)) < len(y)
     if counts[counts > 0].min() < 2:
-        few = _warnings(counts, names, None, majority, known, by_image, group)
+        few = _warnings(counts, names, None, majority, known, several, group)
         return Quality(None, 0.0, majority, None, known, np.zeros((len(names),) * 2).tolist(), False, few)
     confusion, accuracies = np.zeros((len(names), len(names))), []
     rounds = REPEATS if len(y) < SMALL else 1
@@ -133,7 +134,7 @@ def quality(
     accuracy = float(np.trace(confusion) / confusion.sum())
     there = counts > 0
     balanced = float((np.diag(confusion)[there] / confusion.sum(1)[there]).mean())
-    warnings = _warnings(counts, names, accuracy, majority, known, by_image, group)
+    warnings = _warnings(counts, names, accuracy, majority, known, several, group)
     spread = float(np.std(accuracies))
     return Quality(accuracy, spread, majority, balanced, known, confusion.round(2).tolist(), by_image, warnings)
 
@@ -189,7 +190,7 @@ def _warnings(
     accuracy: float | None,
     majority: float,
     known: float,
-    by_image: bool,
+    several: bool,
     group: np.ndarray,
 ) -> list[str]:
     found = []
@@ -205,7 +206,7 @@ def _warnings(
             f"It overfits: it knows {known:.0%} of the examples it has learnt from but only {accuracy:.0%} of others; "
             "give more examples or choose fewer features."
         )
-    if accuracy is not None and not by_image and len(np.unique(group)) > 1:
+    if accuracy is not None and not several and len(np.unique(group)) > 1:
         found.append("A class has examples in one image only: how well it is recognised in other images is not known.")
     return found
 
