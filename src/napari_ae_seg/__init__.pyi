@@ -28,5 +28,7 @@ from .session import current as current
 from .training import Fit as Fit
 from .training import estimate as estimate
 from .training import train as train
+from .trust import stability as stability
+from .trust import unstable as unstable
 
 __version__: str

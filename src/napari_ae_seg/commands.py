@@ -59,6 +59,7 @@ def segment(images: Sequence[Path], out: Path, asked: dict[str, Any], fields: di
     _check_out(images, out)
     with Talk("segment", fields) as talk:
         from .model import has_shipped
+        from .trust import stability
 
         stack = read_images(images, fields, network.ndim, talk)
         talk.account.configs(network, training, config)
@@ -75,6 +76,10 @@ def segment(images: Sequence[Path], out: Path, asked: dict[str, Any], fields: di
         if asked["save_model"]:
             segmenter.save(asked["save_model"])
             talk.say(f"model: {asked['save_model']}")
+        if fields.get("report") and segmenter.method != "regions":
+            with talk.account.stage("stability"):
+                talk.account.facts["stability"] = round(stability(segmenter), 4)
+        talk.account.facts |= {"sentence": segmenter.sentence, "curve": segmenter.clusters.curve}
         _label(segmenter, stack, out, asked, talk)
         talk.say_cost()
 
