@@ -10,15 +10,15 @@ import numpy as np
 import torch
 
 from ..decoding import prototypes, segmented_image
-from ..labelling import IN_MEMORY, Prepared, spread
+from ..labelling import IN_MEMORY, Prepared
 from ..progress import Progress, Report, silent
 from ..segment import filters
 from ..segment.choose import choose_k
 from ..segment.lasso import Parted
 from ..segment.objects import find_objects
 from ..segments import Segments
-from . import typical
-from .plane import NOWHERE, PROJECTIONS, Plane, binned, ramp, tally
+from . import layout, typical
+from .plane import PROJECTIONS, Plane, ramp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,7 +191,9 @@ class Exploration:
         """How strongly latent `unit` fires at every pixel: an array of the source's shape."""
         if not 0 <= unit < len(self.centres[0]):
             raise ValueError(f"the units are 0 to {len(self.centres[0]) - 1}, got {unit}")
-        return self.image.to_source(np.stack([self._upsampled(z[unit : unit + 1])[0] for z in self.z]))
+        return self.image.to_source(
+            np.stack([layout.enlarged(z[unit : unit + 1], self.stride, self.pixels.shape[1:])[0] for z in self.z])
+        )
 
     def objects(self) -> np.ndarray:
         """What touches within a cluster, numbered 1..n over all samples: an array of the source's shape."""
@@ -212,14 +214,13 @@ class Exploration:
             raise ValueError(f"there is no projection {method!r}; there are {', '.join(PROJECTIONS)}")
         maps = self.z if of == "latents" else tuple(f.cpu().numpy() for f in self.prepared.features)
         stride = self.stride if of == "latents" else self.segmenter.space.grid
-        words = f"The {len(maps[0])} {of} of"
+        words = f"The {len(maps[0])} {of} of every {'pixel' if objects is None else 'object'}"
         shown = "by UMAP" if method == "umap" else "in the two directions in which they differ most"
-        if objects is not None:
-            return self._of_objects(maps, stride, method, objects, f"{words} every object, {shown}.")
-        points = np.stack(self._coordinates(maps, stride, method))
-        points[~self.valid] = np.nan
-        bins = binned(points)
-        return Plane(bins, tally(bins), f"{words} every pixel, {shown}.")
+        if objects is None:
+            bins, counts = layout.of_pixels(maps, stride, method, self.valid)
+        else:
+            bins, counts = layout.of_objects(maps, stride, method, self.image.from_source(np.asarray(objects)))
+        return Plane(bins, counts, f"{words}, {shown}.")
 
     def colours(self, by: str) -> np.ndarray | None:
         """A colour (N, *space, 3) of 0 to 1 per pixel for `Plane.picture`: by one of `colourings`."""
@@ -296,51 +297,6 @@ class Exploration:
             along = (np.arange(size) // self.stride).reshape([-1 if a == axis else 1 for a in range(len(space))])
             index = index * cells[axis] + along
         return index
-
-    def _coordinates(self, maps: Sequence[np.ndarray], stride: int, method: str) -> list[np.ndarray]:
-        """Per sample (*space, 2) on the plane."""
-        flat = np.concatenate([m.reshape(len(m), -1) for m in maps], 1).T
-        if method == "pca":  # linear, so that projecting and then enlarging is enlarging and then projecting
-            project = PROJECTIONS[method](flat)
-            found = [project(m.reshape(len(m), -1).T).T.reshape(2, *m.shape[1:]) for m in maps]
-            return [np.moveaxis(self._upsampled(f, stride), 0, -1) for f in found]
-        step = max(1, min(stride, 2))
-        spaces = [part.shape for part in self.pixels]
-        finer = [
-            filters.resample(torch.from_numpy(m), [stride] * len(s), [step] * len(s), s)
-            for m, s in zip(maps, spaces, strict=True)
-        ]
-        project = PROJECTIONS[method](np.concatenate([f.flatten(1).numpy() for f in finer], 1).T)
-        found = [project(f.flatten(1).numpy().T).T.reshape(2, *f.shape[1:]) for f in finer]
-        return [
-            np.moveaxis(spread(torch.from_numpy(np.ascontiguousarray(f)), step, s).numpy(), 0, -1)
-            for f, s in zip(found, spaces, strict=True)
-        ]
-
-    def _of_objects(
-        self, maps: Sequence[np.ndarray], stride: int, method: str, objects: np.ndarray, sentence: str
-    ) -> Plane:
-        numbers = self.image.from_source(np.asarray(objects))
-        count = int(numbers.max(initial=0))
-        if count < 3:
-            raise ValueError(f"a plane of objects needs three or more, there are {count}")
-        sizes = np.bincount(numbers.ravel(), minlength=count + 1)
-        sums = np.zeros((count + 1, len(maps[0])))
-        for part, m in zip(numbers, maps, strict=True):
-            full = self._upsampled(m, stride)
-            for feature, values in enumerate(full):
-                sums[:, feature] += np.bincount(part.ravel(), values.ravel(), count + 1)
-        present = np.flatnonzero(sizes[1:]) + 1
-        means = sums[present] / sizes[present, None]
-        bins = np.full(count + 1, NOWHERE, np.int32)
-        bins[present] = binned(PROJECTIONS[method](means)(means))
-        return Plane(bins[numbers], tally(bins), sentence)
-
-    def _upsampled(self, maps: np.ndarray, stride: int = 0) -> np.ndarray:
-        """Maps (F, *cells) at every pixel: (F, *space)."""
-        space = self.pixels.shape[1:]
-        own = [stride or self.stride] * len(space)
-        return filters.resample(torch.from_numpy(np.ascontiguousarray(maps)), own, [1] * len(space), space).numpy()
 
 
 def centres_of(segmenter: Segmenter) -> np.ndarray:
