@@ -5,7 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 
-ALL = ("imports", "throughput", "clustering", "explore", "responses", "memory", "encoders", "accuracy", "classify", "eventloop")
+ALL = (
+    "imports",
+    "throughput",
+    "clustering",
+    "explore",
+    "responses",
+    "memory",
+    "encoders",
+    "accuracy",
+    "classify",
+    "eventloop",
+)
 
 
 def main() -> None:
