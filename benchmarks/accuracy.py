@@ -199,6 +199,10 @@ def _print(name: str, method: str, rows: list[dict[str, Any]], of: int) -> None:
     aurocs = [row["auroc"] for row in rows if "auroc" in row and not np.isnan(row["auroc"])]
     if aurocs:
         parts.append(f"auroc {np.mean(aurocs):.2f}")
+    if method == "auto_k":
+        found = [row["k"] for row in rows]
+        counts = " ".join(f"{k} {found.count(k)}x" for k in sorted(set(found)))
+        parts.append(f"K found {counts}, true {sets.K[name]}")
     chosen = [row["features"] for row in rows if "features" in row]
     if chosen:
         parts.append(" ".join(f"{kind} {chosen.count(kind)}" for kind in sorted(set(chosen))))
