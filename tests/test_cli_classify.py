@@ -91,12 +91,13 @@ def test_objects_of_a_label_image(folder, run, tmp_path):
                          "--model", tmp_path / "c.aeseg", "--out", tmp_path / "t.csv",
                          "--labels-out", tmp_path / "l.tif", "--features")  # fmt: skip
     assert status == 0
-    assert "1 coarse, 2 fine" in out
+    order = ae.Classifier.load(tmp_path / "c.aeseg").classes
+    assert f"1 {order[0]}, 2 {order[1]}" in out
     rows, labels = table(tmp_path / "t.csv"), tifffile.imread(tmp_path / "l.tif")
     objects = tifffile.imread(folder / "cells_labels.tif")
     assert len(rows) == len(np.unique(objects)) - 1
     for row in rows:
-        number = {"coarse": 1, "fine": 2}[row["class"]]
+        number = order.index(row["class"]) + 1
         assert (labels[objects == int(row["index"])] == number).all()
         assert float(row["shape: elongation"]) >= 1
     assert (labels[objects == 0] == 0).all()

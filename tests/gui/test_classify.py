@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QApplication
 
 from napari_ae_seg.gui.pointing import object_at
 from napari_ae_seg.session import current
@@ -157,6 +158,18 @@ def test_a_class_is_renamed_and_removed(viewer, classify_dock, qtbot):
     assert not classify_dock.box.isVisibleTo(classify_dock)
 
 
+def test_what_was_done_can_be_copied_and_does_the_same(viewer, classify_dock, qtbot):
+    teach(qtbot, classify_dock)
+    press(qtbot, classify_dock.copy_button)
+    exec(QApplication.clipboard().text(), {"viewer": viewer})
+    shown, copied = viewer.layers["cells classes"], viewer.layers[-1]
+    assert copied is not shown
+    assert (copied.data == shown.data).all()
+    assert copied.features.equals(shown.features)
+    for number, rgba in shown.colormap.color_dict.items():
+        np.testing.assert_allclose(copied.colormap.color_dict[number], rgba)
+
+
 def test_changed_objects_are_measured_anew(viewer, classify_dock, qtbot):
     teach(qtbot, classify_dock)
     objects = viewer.layers["objects"]
@@ -188,6 +201,9 @@ def test_a_saved_classifier_recognises_the_objects_of_another_image(viewer, clas
     name(qtbot, classify_dock, 1, "flat")
     learnt(qtbot, classify_dock)
     assert classify_dock.answer.found.classifier.counts == {"flat": 4, "striped": 3}
+    press(qtbot, classify_dock.copy_button)
+    exec(QApplication.clipboard().text(), {"viewer": viewer})
+    assert viewer.layers[-1].features.equals(layer.features)
 
 
 def test_slices_are_told_apart(viewer, dock, qtbot, tiny_model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,7 @@ class Classifier:
         config = config or ClassificationConfig()
         model = model or default_model(stack, _run(config), report)
         items = measured(model, stack, labels, config, report)
-        return cls.taught(model, items, items.named(classes), config).checked(report)
+        return cls.taught(model, items, items.named(classes), config, classes=_order(classes)).checked(report)
 
     @classmethod
     def taught(
@@ -154,8 +154,7 @@ class Classifier:
 
     def apply(self, stack: Stack, labels: Any = None, report: Report = silent) -> Classified:
         """The classes of the objects in `labels`, or of the images or slices of `stack`."""
-        encode = any(name.startswith("latents:") for name in self.features)
-        config = self.config.but(latents="multiscale" if encode else "none")
+        config = _measuring(self, self.config)
         return self.recognise(measured(self.model, stack, labels, config, report), stack, labels)
 
     def recognise(self, items: Items, stack: Stack, labels: Any = None, named: Sequence[str] = ()) -> Classified:
@@ -236,18 +235,21 @@ def classify(
     *,
     model: Autoencoder | None = None,
     config: ClassificationConfig | None = None,
+    before: Classifier | None = None,
     report: Report = silent,
 ) -> Classified:
     """The class of every object in `labels`, or of every image or slice of `stack`, learnt from the few in `classes`.
 
     `classes` is {label: "name"} (a list of such for several images), {slice: "name"} with `config.slices`, or a list of
-    one name per image, "" where it is not known. Latents are those of `model`, or of the shipped encoder.
+    one name per image, "" where it is not known. Latents are those of `model`, or of the shipped encoder. The examples
+    of `before`, looked at with its own model, are learnt from, too.
     """
-    config = config or ClassificationConfig()
-    model = model or default_model(stack, _run(config), report)
-    items = measured(model, stack, labels, config, report)
+    config = config or (before.config if before else ClassificationConfig())
+    model = before.model if before else model or default_model(stack, _run(config), report)
+    items = measured(model, stack, labels, _measuring(before, config), report)
     named = items.named(classes)
-    return Classifier.taught(model, items, named, config).checked(report).recognise(items, stack, labels, named)
+    taught = Classifier.taught(model, items, named, config, before, _order(classes)).checked(report)
+    return taught.recognise(items, stack, labels, named)
 
 
 def blocks_of(importance: dict[str, float]) -> dict[str, float]:
@@ -262,6 +264,21 @@ def blocks_of(importance: dict[str, float]) -> dict[str, float]:
 
 def _run(config: ClassificationConfig) -> SegmentationConfig:
     return SegmentationConfig(seed=config.seed, device=config.device, threads=config.threads)
+
+
+def _measuring(classifier: Classifier | None, config: ClassificationConfig) -> ClassificationConfig:
+    """`config` with which the features are measured that `classifier` knows."""
+    if classifier is None:
+        return config
+    encode = any(name.startswith("latents:") for name in classifier.features)
+    return config.model_copy(update={"latents": "multiscale" if encode else "none"})
+
+
+def _order(classes: Named) -> list[str]:
+    """The names of the classes in the order in which they are first given."""
+    entries: Sequence[Any] = [classes] if isinstance(classes, Mapping) else classes
+    names = [name for entry in entries for name in ([entry] if isinstance(entry, str) else entry.values())]
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def _same(classifier: Classifier, items: Items) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QLineEdit, QPushButton, QWidget
 
 from napari_ae_seg.config import ClassificationConfig
 from napari_ae_seg.session import current
@@ -51,6 +51,7 @@ class ClassifyWidget(Dock):
         self.classes: list[str] = []
         self.given = Given()
         self.before: Classifier | None = None
+        self._origin = ""
         self.answer: Answer | None = None
         self._asked: Question | None = None
         self._waiting: Callable[[], None] | None = None
@@ -133,7 +134,7 @@ class ClassifyWidget(Dock):
         measured = measured if measured is not None and measured.subject.same_as(subject) else None
         labels = None if measured is not None or subject.objects is None else _copied(subject.objects)
         given = self.given.of(subject.layers)
-        question = Question(subject, tuple(self.classes), given, config, self.before, measured, labels)
+        question = Question(subject, tuple(self.classes), given, config, self.before, self._origin, measured, labels)
         if self.answer is None or not question.same_as(self._asked):
             self._asked = question
             self._run(LEARNING, lambda report: learning.learn(question, report), self._learnt)
@@ -162,6 +163,12 @@ class ClassifyWidget(Dock):
         if chosen:
             found, chosen = self.answer.found, chosen if chosen.endswith(".csv") else f"{chosen}.csv"
             self._run("Saving", lambda _: found.to_csv(chosen, True), lambda _: self.runner.say(f"Saved as {chosen}."))
+
+    def copy(self) -> None:
+        """Put the lines of Python that do the same on the clipboard."""
+        clipboard = QApplication.clipboard()
+        if self._asked is not None and clipboard is not None:
+            clipboard.setText(learning.python(self._asked))
 
     def closing(self) -> None:
         """End what is running, and leave the mouse alone."""
@@ -205,7 +212,7 @@ class ClassifyWidget(Dock):
         self.before = None
         self.about.choose(classifier.kind)
         self.about.models.hold(learning.model_of(classifier, path))
-        self.before = classifier
+        self.before, self._origin = classifier, path
         self.classes = list(dict.fromkeys([*classifier.classes, *self.classes]))
         for form in self.forms:
             form.write(classifier.config.model_dump(exclude={"device", "threads"}))
@@ -290,7 +297,12 @@ class ClassifyWidget(Dock):
         )
         _set(self.undo_button, bool(self.given.steps), "Take back the last naming.")
         done = self.answer is not None and self.answer.final and not self.runner.running
-        for button, tip in ((self.save_button, "Keep the classifier."), (self.csv_button, "The table, as a CSV file.")):
+        tips = {
+            self.save_button: "Keep the classifier.",
+            self.csv_button: "The table, as a CSV file.",
+            self.copy_button: "The lines of Python that do the same.",
+        }
+        for button, tip in tips.items():
             _set(button, done, tip)
         hint = why or (TWO.format(kind=kind) if self.answer is None else "")
         self.why.setText(hint)
@@ -316,6 +328,7 @@ class ClassifyWidget(Dock):
         self.save_button, self.open_button = QPushButton("Save…"), QPushButton("Open…")
         self.open_button.setToolTip(tooltip("Recognise these with a classifier saved before, and teach it further."))
         self.csv_button = QPushButton("CSV…")
+        self.copy_button = QPushButton("Copy")
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -329,7 +342,7 @@ class ClassifyWidget(Dock):
         layout.addWidget(self.why)
         layout.addWidget(self.runner)
         layout.addWidget(self.box)
-        layout.addWidget(beside(self.save_button, self.open_button, self.csv_button, equal=True))
+        layout.addWidget(beside(self.save_button, self.open_button, self.csv_button, self.copy_button, equal=True))
         layout.addWidget(fold("How it learns", self.forms[0]))
         layout.addWidget(fold("Advanced", self.forms[1]))
         layout.addStretch(1)
@@ -356,6 +369,7 @@ class ClassifyWidget(Dock):
         self.save_button.clicked.connect(lambda: self.save())
         self.open_button.clicked.connect(lambda: self.open())
         self.csv_button.clicked.connect(lambda: self.export())
+        self.copy_button.clicked.connect(self.copy)
         self.runner.busy.connect(self._free)
         self.destroyed.connect(lambda *_: self._end_clicks())
         for form in self.forms:

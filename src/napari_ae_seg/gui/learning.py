@@ -67,6 +67,8 @@ class Question:
     given: dict[Layer, dict[int, str]]
     config: ClassificationConfig
     before: Classifier | None = None
+    origin: str = ""
+    """The file of `before`."""
     measured: Measured | None = None
     labels: Any = field(default=None, repr=False)
     """The objects as they were when this was asked, unless they are measured already."""
@@ -131,6 +133,41 @@ def measure(question: Question, report: Reporter) -> Measured:
     wide = config.but(latents="multiscale", slices=subject.kind == "slices")
     items = measured(model, subject.stack, labels, wide, report)
     return Measured(subject, model, items, labels)
+
+
+def python(question: Question) -> str:
+    """The lines that give the same classes in napari's console."""
+    subject, config = question.subject, question.config
+    names = [f"viewer.layers[{layer.name!r}]" for layer in subject.images]
+    source = names[0] if len(names) == 1 and subject.kind != "images" else f"[{', '.join(names)}]"
+    order = {name: place for place, name in enumerate(question.classes)}
+    given: Any = [
+        dict(sorted(mine.items(), key=lambda item: (order[item[1]], item[0]))) for mine in question.given.values()
+    ]
+    given = [entry.get(0, "") for entry in given] if subject.kind == "images" else given[0]
+    words = ["stack", repr(given)]
+    if subject.objects is not None:
+        words.append(f"viewer.layers[{subject.objects.name!r}].data")
+    if question.before is not None:
+        words.append(f"before=ae.Classifier.load({question.origin!r})")
+    elif subject.model.path is not None:
+        words.append(f"model=ae.Autoencoder.load({str(subject.model.path)!r})")
+    elif subject.model.held is not None:
+        words.append("model=current().classified.classifier.model")
+    default = ClassificationConfig()
+    changed = {name: value for name, value in config if value != getattr(default, name)}
+    if changed:
+        options = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        words.append(f"config=ae.ClassificationConfig({options})")
+    ndim = ", ndim=2" if subject.kind == "slices" else ""
+    lines = ["import napari_ae_seg as ae", "from napari_ae_seg.session import current"]
+    lines = lines if any("current()" in word for word in words) else lines[:1]
+    lines += [f"stack = ae.read({source}{ndim})", f"found = ae.classify({', '.join(words)})"]
+    if len(names) == 1:
+        return "\n".join([*lines, "viewer.add_labels(found.labels, **found.layer)"])
+    return "\n".join(
+        [*lines, "for part in map(found.of, range(len(stack))):", "    viewer.add_labels(part.labels, **part.layer)"]
+    )
 
 
 def load(path: str) -> Classifier:
