@@ -40,7 +40,7 @@ class ExploreWidget(Dock):
         self._viewer = unwrapped(napari_viewer)
         self.look: Look | None = None
         self._bins: np.ndarray | None = None
-        self._asked: np.ndarray | None = None
+        self._asked: tuple[np.ndarray, int] | None = None
         self._refused: Wish | None = None
         self._lasso: list[tuple[float, float]] = []
         self._closed = False
@@ -81,7 +81,7 @@ class ExploreWidget(Dock):
         one, wish = self.look.exploration, self.look.wish
         made = looking.words(self._lasso, wish)
         name = f"lasso {one.segmenter.clusters.k + 1}"
-        self._asked = mask
+        self._asked = mask, one.segmenter.clusters.k
 
         def done(parted: Any) -> None:
             self.selection.clear()
@@ -165,12 +165,12 @@ class ExploreWidget(Dock):
 
     def _tell_of_cluster(self) -> None:
         """Say how much of what was selected the new cluster holds."""
-        asked, self._asked = self._asked, None
-        if asked is None or self.look is None:
+        waiting, self._asked = self._asked, None
+        if waiting is None or self.look is None:
             return
-        one = self.look.exploration
+        (asked, before), one = waiting, self.look.exploration
         found = np.asarray(one.segments.labels) == one.segmenter.clusters.k
-        if found.shape == asked.shape and found.any():
+        if one.segmenter.clusters.k == before + 1 and found.shape == asked.shape and found.any():
             held, more = (found & asked).sum() / asked.sum(), (found & ~asked).sum() / found.sum()
             told = f"The new cluster holds {held:.0%} of the selection; {more:.0%} of it are pixels alike elsewhere."
             self.runner.say(told)

@@ -105,14 +105,17 @@ class Units(QWidget):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802, ARG002
         """Draw."""
         painter = QPainter(self)
+        text = self.palette().color(QPalette.ColorRole.WindowText)
+        faint = QColor(text)
+        faint.setAlpha(22)
         top = 1.0 if self._sparse else max(1e-9, float(np.abs(self._values).max(initial=0)))
         for row, column in np.ndindex(*self._values.shape):
             value = float(self._values[row, column]) / top
             colour = QColor(VALIDATION if value < 0 else TRAINING)
             colour.setAlphaF(min(1.0, abs(value)))
-            painter.fillRect(self._field(row, column), self.palette().color(QPalette.ColorRole.AlternateBase))
+            painter.fillRect(self._field(row, column), faint)
             painter.fillRect(self._field(row, column), colour)
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.setPen(text)
         count = self._values.shape[1]
         step = max(1, -(-count * 22 // max(1, self.width())))
         for column in range(0, count, step):
