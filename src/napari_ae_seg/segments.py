@@ -100,12 +100,14 @@ class Segments:
             found = find_objects(
                 part,
                 labels,
+                config,
                 intensity=image.block(n, whole).mean(0) if config.method == "intensity" else None,
                 spacing=image.spacing,
-                **config.model_dump(),
             )
             parts.append(np.where(found.labels > 0, found.labels + first, 0).astype(np.int32))
             rows = {**found.table, "index": [index + first for index in found.table["index"]]}
+            if image.shape[0] > 1:
+                rows["sample"] = [n] * found.count
             table = {name: [*table.get(name, []), *values] for name, values in rows.items()}
             first += found.count
         return Objects(image.to_source(np.stack(parts)), table)

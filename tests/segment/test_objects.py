@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
+from napari_ae_seg.config import ObjectsConfig
 from napari_ae_seg.segment.objects import find_objects
+
+
+def found_in(labels, clusters=None, *, intensity=None, spacing=(), **fields):
+    return find_objects(labels, clusters, ObjectsConfig(**fields), intensity=intensity, spacing=spacing)
 
 
 def balls(shape, centres, radius, spacing=(1.0, 1.0, 1.0)):
@@ -15,20 +20,20 @@ def balls(shape, centres, radius, spacing=(1.0, 1.0, 1.0)):
 
 def test_what_touches_is_one_component_and_clusters_are_kept_apart():
     labels = np.array([[1, 1, 2], [0, 0, 2], [1, 0, 0]])
-    objects = find_objects(labels)
+    objects = found_in(labels)
     assert objects.labels.tolist() == [[1, 1, 2], [0, 0, 2], [3, 0, 0]]
     assert objects.table["cluster"] == [1, 2, 1]
 
 
 def test_only_the_chosen_clusters_become_objects():
     labels = np.array([[1, 0, 2], [1, 0, 2]])
-    assert find_objects(labels, [2]).labels.tolist() == [[0, 0, 1], [0, 0, 1]]
+    assert found_in(labels, [2]).labels.tolist() == [[0, 0, 1], [0, 0, 1]]
 
 
 def test_two_overlapping_discs_are_parted_where_they_are_narrow():
     disc = balls((40, 60), [(20, 18), (20, 40)], 12)
-    objects = find_objects(disc, method="distance")
-    assert find_objects(disc).count == 1
+    objects = found_in(disc, method="distance")
+    assert found_in(disc).count == 1
     assert objects.count == 2
     assert objects.labels[20, 10] != objects.labels[20, 50]
     assert np.allclose(objects.table["centroid x"], [18, 40], atol=1.5)
@@ -37,7 +42,7 @@ def test_two_overlapping_discs_are_parted_where_they_are_narrow():
 def test_one_long_bar_stays_one_object():
     bar = np.zeros((20, 80), int)
     bar[6:13, 5:75] = 1
-    assert find_objects(bar, method="distance").count == 1
+    assert found_in(bar, method="distance").count == 1
 
 
 def test_peaks_of_intensity_part_what_the_outline_does_not():
@@ -45,7 +50,7 @@ def test_peaks_of_intensity_part_what_the_outline_does_not():
     x = np.arange(40)
     bright = np.tile(np.exp(-((x - 10) ** 2) / 30) + np.exp(-((x - 30) ** 2) / 30), (20, 1))
     bright += 0.02 * np.random.default_rng(0).standard_normal(box.shape)
-    objects = find_objects(box, method="intensity", intensity=bright, blur=2.0)
+    objects = found_in(box, method="intensity", intensity=bright, blur=2.0)
     assert objects.count == 2
     assert objects.table["size"] == pytest.approx([400, 400], abs=60)
 
@@ -53,29 +58,29 @@ def test_peaks_of_intensity_part_what_the_outline_does_not():
 def test_in_a_volume_with_thick_slices_distances_are_physical():
     spacing = (4.0, 1.0, 1.0)
     volume = balls((12, 40, 60), [(24, 20, 18), (24, 20, 40)], 12, spacing)
-    objects = find_objects(volume, method="distance", spacing=spacing)
+    objects = found_in(volume, method="distance", spacing=spacing)
     assert objects.count == 2
     assert objects.table["centroid z"] == pytest.approx([24, 24], abs=1)
     assert objects.table["measure"][0] == objects.table["size"][0] * 4
     above = balls((24, 40, 40), [(24, 20, 20), (70, 20, 20)], 12, spacing)
-    assert find_objects(above, method="distance", spacing=spacing).count == 2
+    assert found_in(above, method="distance", spacing=spacing).count == 2
 
 
 def test_objects_too_small_or_too_large_are_left_out():
     labels = np.array([[1, 0, 1, 1, 0, 1, 1, 1]])
-    assert find_objects(labels, min_size=2, max_size=2).labels.tolist() == [[0, 0, 1, 1, 0, 0, 0, 0]]
+    assert found_in(labels, min_size=2, max_size=2).labels.tolist() == [[0, 0, 1, 1, 0, 0, 0, 0]]
 
 
 def test_numbers_follow_the_first_pixel_whatever_the_method():
     discs = balls((30, 90), [(15, 15), (12, 45), (15, 75)], 9)
     for method in ("components", "distance"):
-        found = find_objects(discs, method=method)
+        found = found_in(discs, method=method)
         firsts = [int(np.flatnonzero(found.labels == i)[0]) for i in found.table["index"]]
         assert firsts == sorted(firsts)
 
 
 def test_nothing_to_find_gives_an_empty_table():
-    objects = find_objects(np.zeros((4, 4), int), method="distance")
+    objects = found_in(np.zeros((4, 4), int), method="distance")
     assert objects.count == 0
     assert not objects.labels.any()
 
@@ -83,12 +88,12 @@ def test_nothing_to_find_gives_an_empty_table():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"method": "snake"}, "there are components"),
+        ({"method": "snake"}, "components"),
         ({"method": "intensity"}, "needs intensities"),
         ({"spacing": (1, 2, 3)}, "each of 2 axes"),
-        ({"depth": 1.5}, "between 0 and 1"),
+        ({"depth": 1.5}, "less than 1"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, says):
     with pytest.raises(ValueError, match=says):
-        find_objects(np.ones((3, 3), int), **options)
+        found_in(np.ones((3, 3), int), **options)

@@ -132,23 +132,11 @@ class Objects(QWidget):
 def find(result: Result, clusters: list[int], config: ObjectsConfig, report: Reporter) -> Found:
     """The objects of every image: each sample of it (a time point, say) has objects of its own."""
     report(Progress("counting", 0, 0))
-    from napari_ae_seg.segment.objects import find_objects
 
     found: Found = []
     for number, segments in enumerate(result.segments):
         image = result.request.stack[number].image
-        parts, tables, last = [], [], 0
-        for n, labels in enumerate(image.from_source(segments.labels)):
-            report.check()
-            whole = tuple(slice(0, size) for size in labels.shape)
-            intensity = image.block(n, whole).mean(0) if config.method == "intensity" else None
-            objects = find_objects(
-                labels, clusters or None, intensity=intensity, spacing=image.spacing, **config.model_dump()
-            )
-            parts.append(np.where(objects.labels > 0, objects.labels + last, 0))
-            table: dict[str, list[Any]] = {**objects.table, "index": [index + last for index in objects.table["index"]]}
-            tables.append({**table, "sample": [n] * objects.count} if image.shape[0] > 1 else table)
-            last += objects.count
-        joined = {key: [value for table in tables for value in table[key]] for key in tables[0]}
-        found.append((image.to_source(np.stack(parts)), joined))
+        report.check()
+        objects = segments.objects(image, clusters or None, config)
+        found.append((objects.labels, objects.table))
     return found

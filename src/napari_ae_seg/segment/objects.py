@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage as ndi
 
-DEPTH = 0.15
-"""How much narrower (or darker) than the lower of two peaks the neck between them must be to part them, as a share."""
+from napari_ae_seg.config import ObjectsConfig
 
 
 @dataclass(frozen=True)
@@ -31,20 +30,14 @@ class Objects:
 def find_objects(
     labels: np.ndarray,
     clusters: Iterable[int] | None = None,
+    config: ObjectsConfig | None = None,
     *,
-    method: str = "components",
     intensity: np.ndarray | None = None,
     spacing: Sequence[float] = (),
-    min_size: int = 0,
-    max_size: int = 0,
-    depth: float = DEPTH,
-    blur: float = 1.0,
 ) -> Objects:
     """The objects in the chosen `clusters` (all but 0) of `labels` (*space).
 
-    `method` "components" takes what touches as one object; "distance" parts it where it is narrow; "intensity" parts it
-    where `intensity` (*space), blurred by `blur` of the smallest pixels, is dark. A neck parts two objects if it is
-    `depth` narrower or darker than they are. Objects have `min_size` to `max_size` pixels (0: any); `spacing` is the
+    `config` says what parts them: where `method` is "intensity", dark places of `intensity` (*space). `spacing` is the
     pixel size per axis.
 
     >>> find_objects(np.array([[1, 1, 0, 1], [2, 0, 0, 1]])).table["size"]
@@ -53,12 +46,9 @@ def find_objects(
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iub":
         raise TypeError(f"labels are integers, got {labels.dtype}")
-    if method not in METHODS:
-        raise ValueError(f"there is no way {method!r} to find objects; there are {', '.join(METHODS)}")
-    if method == "intensity" and (intensity is None or intensity.shape != labels.shape):
+    config = config or ObjectsConfig()
+    if config.method == "intensity" and (intensity is None or intensity.shape != labels.shape):
         raise ValueError(f"method='intensity' needs intensities of the labels' shape {labels.shape}")
-    if not 0 < depth < 1:
-        raise ValueError(f"depth is a share between 0 and 1, got {depth}")
     step = tuple(float(size) for size in spacing) or (1.0,) * labels.ndim
     if len(step) != labels.ndim or min(step) <= 0:
         raise ValueError(f"the spacing is a positive number for each of {labels.ndim} axes, got {tuple(spacing)}")
@@ -67,10 +57,10 @@ def find_objects(
     for cluster in chosen:
         inside = labels == cluster
         if inside.any():
-            height = METHODS[method](inside, intensity, step, blur)
-            parts = np.asarray(ndi.label(inside)[0]) if height is None else _hills(inside, height, depth)
+            height = METHODS[config.method](inside, intensity, step, config.blur)
+            parts = np.asarray(ndi.label(inside)[0]) if height is None else _hills(inside, height, config.depth)
             found = np.where(inside, parts + found.max(), found)
-    return _described(_fitting(found, min_size, max_size), labels, step)
+    return _described(_fitting(found, config.min_size, config.max_size), labels, step)
 
 
 def _by_distance(inside: np.ndarray, _: Any, step: tuple[float, ...], __: float) -> np.ndarray:
