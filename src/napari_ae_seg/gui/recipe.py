@@ -23,6 +23,7 @@ IMPORT = "import napari_ae_seg as ae\n"
 def differences(config: Config) -> dict[str, Any]:
     """The fields that must be given to get `config`.
 
+    >>> from napari_ae_seg.config import NetworkConfig
     >>> differences(NetworkConfig(kind="dense", latents=256, window=9))
     {'kind': 'dense', 'window': 9}
     """
@@ -39,6 +40,7 @@ def differences(config: Config) -> dict[str, Any]:
 def call(config: Config) -> str:
     """The constructor call of `config`.
 
+    >>> from napari_ae_seg.config import SegmentationConfig
     >>> call(SegmentationConfig(n_clusters=4, method="gmm"))
     "ae.SegmentationConfig(n_clusters=4, method='gmm')"
     """
@@ -48,6 +50,7 @@ def call(config: Config) -> str:
 def flags(*configs: Config) -> list[str]:
     """The options of a command line that give `configs`.
 
+    >>> from napari_ae_seg.config import SegmentationConfig
     >>> flags(SegmentationConfig(n_clusters=4, sharpen=False, smoothing=3.0))
     ['--clusters', '4', '--smoothing', '3', '--no-sharpen']
     """
