@@ -270,7 +270,7 @@ class ClassificationConfig(RunConfig):
     slices: bool = False
     """Without objects, every slice or time point has a class of its own."""
 
-    strength: Annotated[float, Field(gt=0, le=1e6)] = 0.1
+    strength: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     """How closely logistic regression follows its examples."""
 
     trees: Annotated[int, Field(ge=1, le=10_000)] = 100

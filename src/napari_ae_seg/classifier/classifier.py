@@ -127,7 +127,7 @@ class Classifier:
     def learner(self) -> Any:
         """The fitted scikit-learn classifier."""
         devices.use_threads(self.config.threads)
-        return learners.fitted(self.config, self._x, self.examples.target)
+        return learners.fitted(self.config, self._x, self.examples.target, self._weight)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -143,12 +143,12 @@ class Classifier:
     def checked(self, report: Report = silent) -> Classifier:
         """The same classifier with its `quality`, cross-validated."""
         y, names = self.examples.target, list(self.classes)
-        found = learners.quality(self.config, self._x, y, self.examples.group, names, report)
+        found = learners.quality(self.config, self._x, y, self.examples.group, names, self._weight, report)
         return replace(self, quality=found)
 
     def importance(self, report: Report = silent) -> dict[str, float]:
         """Name -> weight of every feature it looks at, the weightiest first; they add up to 1."""
-        found = learners.importance(self.config, self.learner, self._x, self.examples.target, report)
+        found = learners.importance(self.config, self.learner, self._x, self.examples.target, self._weight, report)
         names = np.array(self.features)[self._columns]
         return {str(names[i]): float(found[i]) for i in np.argsort(-found, kind="stable")}
 
@@ -222,6 +222,10 @@ class Classifier:
     @cached_property
     def _columns(self) -> np.ndarray:
         return chosen(self.features, self.config)
+
+    @property
+    def _weight(self) -> np.ndarray:
+        return learners.weights(np.array(self.features)[self._columns].tolist())
 
     @property
     def _x(self) -> np.ndarray:

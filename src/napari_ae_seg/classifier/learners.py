@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,27 +20,31 @@ OVERFIT = 0.2
 SMALL = 100
 """Examples below which the cross-validation is repeated, for one round of it depends on luck."""
 REPEATS = 3
+USUAL = 24
+"""Features of one kind that count as they are in logistic regression."""
 PERMUTED = 300
 """Examples on which features are shuffled to see which ones matter."""
 
 
-def _logistic(config: ClassificationConfig, _: int) -> Any:
+def _logistic(config: ClassificationConfig, _: int, weight: np.ndarray) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-    weight = "balanced" if config.balance else None
-    return make_pipeline(StandardScaler(), LogisticRegression(C=config.strength, class_weight=weight, max_iter=5000))
+    balance = "balanced" if config.balance else None
+    weighing = FunctionTransformer(lambda x: x * weight)
+    learner = LogisticRegression(C=config.strength, class_weight=balance, max_iter=5000)
+    return make_pipeline(StandardScaler(), weighing, learner)
 
 
-def _forest(config: ClassificationConfig, _: int) -> Any:
+def _forest(config: ClassificationConfig, _: int, __: np.ndarray) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
     weight = "balanced" if config.balance else None
     return RandomForestClassifier(config.trees, class_weight=weight, random_state=config.seed)
 
 
-def _boosting(config: ClassificationConfig, examples: int) -> Any:
+def _boosting(config: ClassificationConfig, examples: int, _: np.ndarray) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
@@ -54,12 +58,12 @@ def _boosting(config: ClassificationConfig, examples: int) -> Any:
     )
 
 
-LEARNERS: dict[str, Callable[[ClassificationConfig, int], Any]] = {
+LEARNERS: dict[str, Callable[[ClassificationConfig, int, np.ndarray], Any]] = {
     "logistic": _logistic,
     "forest": _forest,
     "boosting": _boosting,
 }
-"""Name -> function of the configuration and the number of examples: a scikit-learn classifier."""
+"""Name -> function of configuration, number of examples and weights of the features: a scikit-learn classifier."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,22 @@ class Quality:
         return asdict(self)
 
 
-def fitted(config: ClassificationConfig, x: np.ndarray, y: np.ndarray) -> Any:
-    """A classifier that has learnt classes `y` (n,) from features `x` (n, F), always the same from the same."""
-    return LEARNERS[config.learner](config, len(y)).fit(x, y)
+def weights(features: Sequence[str]) -> np.ndarray:
+    """(F,) how much each feature counts before learning: less, the more of its kind there are.
+
+    So the few that tell of shape are heard among hundreds of latents; the fourth root, between nothing and all alike,
+    measured best over textures, shapes and stains.
+
+    >>> weights(["shape: size", *(f"latents: {i}" for i in range(16))])[:2].round(2).tolist()
+    [2.21, 1.11]
+    """
+    kinds = [name.partition(":")[0] for name in features]
+    return np.array([(USUAL / kinds.count(kind)) ** 0.25 for kind in kinds])
+
+
+def fitted(config: ClassificationConfig, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Any:
+    """A classifier that has learnt classes `y` (n,) from features `x` (n, F) of `weight` (F,), always the same."""
+    return LEARNERS[config.learner](config, len(y), weight).fit(x, y)
 
 
 def probabilities(learner: Any, x: np.ndarray, classes: int) -> np.ndarray:
@@ -111,14 +128,20 @@ def probabilities(learner: Any, x: np.ndarray, classes: int) -> np.ndarray:
 
 
 def quality(
-    config: ClassificationConfig, x: np.ndarray, y: np.ndarray, group: np.ndarray, names: list[str], report: Report
+    config: ClassificationConfig,
+    x: np.ndarray,
+    y: np.ndarray,
+    group: np.ndarray,
+    names: list[str],
+    weight: np.ndarray,
+    report: Report,
 ) -> Quality:
     """How well examples of features `x` (n, F), class `y` and image `group` are recognised while held back.
 
     Where each class is found in two images or more, whole images are held back.
     """
     counts = np.bincount(y, minlength=len(names))
-    known = float((fitted(config, x, y).predict(x) == y).mean())
+    known = float((fitted(config, x, y, weight).predict(x) == y).mean())
     majority = float(counts.max() / counts.sum())
     several = _several_images(y, group)
     by_image = several and len(np.unique(group)) < len(y)
@@ -128,7 +151,7 @@ def quality(
     confusion, accuracies = np.zeros((len(names), len(names))), []
     rounds = REPEATS if len(y) < SMALL else 1
     for train, test in _splits(config, y, group if by_image else None, rounds, report):
-        guess = _recognised(config, x[train], y[train], x[test])
+        guess = _recognised(config, x[train], y[train], x[test], weight)
         np.add.at(confusion, (y[test], guess), 1 / rounds)
         accuracies.append(float((guess == y[test]).mean()))
     accuracy = float(np.trace(confusion) / confusion.sum())
@@ -139,14 +162,16 @@ def quality(
     return Quality(accuracy, spread, majority, balanced, known, confusion.round(2).tolist(), by_image, warnings)
 
 
-def importance(config: ClassificationConfig, learner: Any, x: np.ndarray, y: np.ndarray, report: Report) -> np.ndarray:
+def importance(
+    config: ClassificationConfig, learner: Any, x: np.ndarray, y: np.ndarray, weight: np.ndarray, report: Report
+) -> np.ndarray:
     """(F,) how much each feature matters to `learner`, adding up to 1.
 
     By the size of its weights in logistic regression and by the purity a forest gains from it; with boosting, by what
     is lost when the feature is shuffled.
     """
     if config.learner == "logistic":
-        found = np.abs(learner[-1].coef_).mean(0)
+        found = np.abs(learner[-1].coef_ * weight).mean(0)
     elif config.learner == "forest":
         found = learner.feature_importances_
     else:
@@ -177,11 +202,13 @@ def _splits(
                 yield train, test
 
 
-def _recognised(config: ClassificationConfig, x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+def _recognised(
+    config: ClassificationConfig, x: np.ndarray, y: np.ndarray, new: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
     """The class of each row of `new`, learnt from `x` and `y`, which may hold one class alone."""
     if len(np.unique(y)) == 1:
         return np.full(len(new), y[0])
-    return np.asarray(fitted(config, x, y).predict(new))
+    return np.asarray(fitted(config, x, y, weight).predict(new))
 
 
 def _warnings(
