@@ -195,7 +195,7 @@ def _beside(folder: Path, name: str) -> Path:
 
 def _say(classifier: Classifier, talk: Talk) -> None:
     """What was learnt: accuracy, what is taken for what, what matters, and what should not be overlooked."""
-    from .classifier import blocks_of
+    from .classifier import blocks_of, plain
 
     talk.say(classifier.sentence)
     quality = classifier.quality
@@ -205,7 +205,7 @@ def _say(classifier: Classifier, talk: Talk) -> None:
     if quality.accuracy is not None:
         talk.say(confusion(classifier.classes, quality.confusion))
     shares = ", ".join(f"{block} {share:.0%}" for block, share in blocks_of(weights).items())
-    first = "; ".join(name.partition(": ")[2] for name in list(weights)[:SHOWN])
+    first = "; ".join(map(plain, list(weights)[:SHOWN]))
     talk.say(f"what matters: {shares}; most of all {first}")
     for warning in quality.warnings:
         talk.say(f"warning: {warning}")

@@ -266,6 +266,16 @@ def blocks_of(importance: dict[str, float]) -> dict[str, float]:
     return {block: share for block, share in found.items() if share > 0}
 
 
+def plain(feature: str) -> str:
+    """The name of a feature in words.
+
+    >>> plain("brightness: red, high"), plain("shape: elongation")
+    ('brightness of red, high', 'elongation')
+    """
+    block, _, name = feature.partition(": ")
+    return f"brightness of {name}" if block == "brightness" else name
+
+
 def _run(config: ClassificationConfig) -> SegmentationConfig:
     return SegmentationConfig(seed=config.seed, device=config.device, threads=config.threads)
 

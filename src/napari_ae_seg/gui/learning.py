@@ -189,8 +189,8 @@ def renamed(classifier: Classifier, before: str, after: str) -> Classifier:
 
 def what_matters(weights: dict[str, float]) -> str:
     """What tells the classes apart, in words."""
-    from napari_ae_seg.classifier import blocks_of
+    from napari_ae_seg.classifier import blocks_of, plain
 
     shares = ", ".join(f"{block} {share:.0%}" for block, share in blocks_of(weights).items())
-    first = "; ".join(name.partition(": ")[2] for name in list(weights)[:SHOWN])
+    first = "; ".join(map(plain, list(weights)[:SHOWN]))
     return f"What tells them apart: {shares}. Most of all {first}."
