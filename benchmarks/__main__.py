@@ -16,6 +16,7 @@ ALL = (
     "accuracy",
     "classify",
     "eventloop",
+    "learning",
 )
 
 

@@ -27,7 +27,8 @@ NETWORK = (2.0, 6.0)
 
 _MOST = 4000  # painted places a forest is fitted on
 _SURE = 1e-3  # least probability
-_UNPAINTED, _EVER = 0.5, 0.05  # weight of a cluster's own label beside painted ones, and of any label in any cluster
+_UNPAINTED = 0.5  # weight of a cluster's own label beside painted ones
+_EVER = (0.05, 0.0025)  # of any label in any cluster: where strokes speak for clusters, and where these are accepted
 _ALIKE = 0.95  # share of a stroke's own places that count as like it
 _OVER = 0.2  # share of a stroke that lies in a segment from which this counts as painted over
 _APART = 0.8  # share of the spread that two clear groups explain: of evenly spread values it is .75
@@ -47,6 +48,8 @@ class Guide:
     """(n, F) features of the clusters at painted places"""
     named: np.ndarray
     """(n,) their labels"""
+    accepted: float = 0.0
+    """How far the labels that were there before are right where nobody painted, 0 to 1"""
 
     def scores(self, features: Tensor) -> Tensor:
         """Log probabilities (len(labels), *grid) at `features` (F, *grid), as the forest sees them."""
@@ -58,19 +61,24 @@ class Guide:
         """How likely each label is in each cluster, (K, labels): rows sum to 1.
 
         `memberships` (K, n) of the painted places; `lookup` (K + 1,) the present label of each cluster 0..K, which
-        speaks for the labels that nobody painted.
+        speaks for the labels that nobody painted, and for the others as far as it is accepted.
         """
-        columns = [
-            memberships[:, self.named == label].mean(1) if label in self.painted else _UNPAINTED * (lookup[1:] == label)
-            for label in self.labels
-        ]
-        table = np.stack(columns, axis=1) + _EVER
+        columns = []
+        for label in self.labels:
+            before = (lookup[1:] == label).astype(float)
+            if label not in self.painted:
+                columns.append(_UNPAINTED * before)
+                continue
+            strokes = memberships[:, self.named == label].mean(1)
+            share = self.accepted if before.any() else 0.0
+            columns.append((1 - share) * strokes + share * before)
+        table = np.stack(columns, axis=1) + np.interp(self.accepted, (0, 1), _EVER)
         return np.asarray(table / table.sum(1, keepdims=True))
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Plain values and arrays for `from_state`."""
         arrays = {f"forest_{name}": array for name, array in self.forest.state()[1].items()}
-        meta = {"labels": list(self.labels), "painted": list(self.painted)}
+        meta = {"labels": list(self.labels), "painted": list(self.painted), "accepted": self.accepted}
         return meta, {**arrays, "places": self.places, "named": self.named}
 
     @classmethod
@@ -78,7 +86,8 @@ class Guide:
         """The guide that `state` described."""
         trees = {name.removeprefix("forest_"): array for name, array in arrays.items() if name.startswith("forest_")}
         forest = Forest.from_state({}, trees)
-        return cls(tuple(meta["labels"]), tuple(meta["painted"]), forest, arrays["places"], arrays["named"])
+        known = tuple(meta["labels"]), tuple(meta["painted"])
+        return cls(*known, forest, arrays["places"], arrays["named"], meta.get("accepted", 0.0))
 
 
 def fit_guide(
@@ -108,12 +117,14 @@ def fit_guide(
     under = np.zeros(len(x), int) if under is None else np.asarray(under)
     x, labels, under = x[picked], labels[picked], under[picked]
     painted, places, named = tuple(int(label) for label in np.unique(labels)), x[:, :own], labels.astype(np.int32)
+    accepted = 0.0
     if others is not None:
+        accepted = agreement(labels, under, np.asarray(others[1]))
         extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), under, seed)
         x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
     names, classes = np.unique(labels, return_inverse=True)
     forest = fit_forest(x, classes, _balanced(classes), seed)
-    return Guide(tuple(int(name) for name in names), painted, forest, places, named)
+    return Guide(tuple(int(name) for name in names), painted, forest, places, named, accepted)
 
 
 def painted_places(features: Tensor | np.ndarray, strokes: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,6 +142,26 @@ def keep_painted(labels: np.ndarray, strokes: np.ndarray) -> np.ndarray:
     [1, 3, 2]
     """
     return np.where(strokes > 0, strokes, labels).astype(labels.dtype)
+
+
+def agreement(painted: np.ndarray, under: np.ndarray, present: np.ndarray) -> float:
+    """How far a person who `painted` (n,) over the labels `under` (n,) accepts the `present` labels elsewhere, 0 to 1.
+
+    Strokes that mostly say what was there before confirm it. Strokes that nowhere do are corrections: who paints only
+    what is wrong accepts the rest. In between, what was there is little better than a guess.
+
+    >>> before = np.array([1, 1, 2, 2])
+    >>> [agreement(painted, before, before) for painted in (before, 3 - before, np.array([1, 2, 1, 2]))]
+    [1.0, 1.0, 0.0]
+    """
+    there = np.unique(present[present > 0])
+    known = np.intersect1d(painted, there)
+    if not len(known) or len(there) < 2:
+        return 0.0
+    right, chance = np.mean([(under[painted == label] == label).mean() for label in known]), 1 / len(there)
+    confirmed = max(0.0, (right - chance) / (1 - chance)) ** 2
+    corrected = min(1.0, max(0.0, 2 - 2 * right / chance))
+    return float(max(confirmed, corrected))
 
 
 def guide_space(mixed: FeatureSpace, texture: FeatureSpace, anisotropy: Sequence[float]) -> FeatureSpace:
