@@ -111,10 +111,11 @@ def test_strokes_without_a_label_for_each_place_are_refused(labels):
 
 def test_who_corrects_what_is_wrong_accepts_the_rest():
     sample, present = blobs(100, [1, 2])
-    corrected, wanted = sample[present == 1][:8], np.full(8, 2)
-    lookup, sure = np.array([0, 1, 2]), np.array([[1.0] * 8, [0.0] * 8])
-    guide = fit_guide(corrected, wanted, (sample, present), under=np.ones(8, int), own=2)
-    assert guide.accepted == 1
-    assert guide.chances(sure, lookup)[0].argmax() == guide.labels.index(1)
+    corrected, under = blobs(8, [1, 2])
+    lookup, sure = np.array([0, 1, 2]), np.stack([under == 1, under == 2]).astype(float)
+    guide = fit_guide(corrected, 3 - under, (sample, present), under, own=2)
+    assert guide.chances(sure, lookup).argmax(1).tolist() == [0, 1]
     kept = Guide.from_state(*guide.state())
     assert np.array_equal(kept.chances(sure, lookup), guide.chances(sure, lookup))
+    over = fit_guide(corrected[under == 1], np.full(8, 2), (sample, present), np.ones(8, int), own=2)
+    assert over.accepted == 0

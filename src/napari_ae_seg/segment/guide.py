@@ -147,8 +147,8 @@ def keep_painted(labels: np.ndarray, strokes: np.ndarray) -> np.ndarray:
 def agreement(painted: np.ndarray, under: np.ndarray, present: np.ndarray) -> float:
     """How far a person who `painted` (n,) over the labels `under` (n,) accepts the `present` labels elsewhere, 0 to 1.
 
-    Strokes that mostly say what was there before confirm it. Strokes that nowhere do are corrections: who paints only
-    what is wrong accepts the rest. In between, what was there is little better than a guess.
+    Strokes that mostly say what was there before confirm it. Strokes of several labels that nowhere do are corrections:
+    who paints only what is wrong accepts the rest. In between, what was there is little better than a guess.
 
     >>> before = np.array([1, 1, 2, 2])
     >>> [agreement(painted, before, before) for painted in (before, 3 - before, np.array([1, 2, 1, 2]))]
@@ -160,7 +160,7 @@ def agreement(painted: np.ndarray, under: np.ndarray, present: np.ndarray) -> fl
         return 0.0
     right, chance = np.mean([(under[painted == label] == label).mean() for label in known]), 1 / len(there)
     confirmed = max(0.0, (right - chance) / (1 - chance)) ** 2
-    corrected = min(1.0, max(0.0, 2 - 2 * right / chance))
+    corrected = min(1.0, max(0.0, 2 - 2 * right / chance)) if len(known) > 1 else 0.0
     return float(max(confirmed, corrected))
 
 
