@@ -2,6 +2,7 @@
 
 import resource
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -151,21 +152,24 @@ def test_a_folder_that_is_no_zarr_is_never_replaced(tmp_path):
     assert (tmp_path / "l.zarr" / "thesis.txt").exists()
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """No file can grow beyond 100 bytes, as if there were no room left."""
+    """No file can grow beyond 100 bytes, as if there were no room left; pytest itself writes nothing meanwhile."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("name", ["l.tif", "l.png", "l.npy", "l.nii.gz", "l.zarr"])
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, full_disk, name):
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, name):
     if name == "l.nii.gz":
         pytest.importorskip("nibabel")
-    with pytest.raises(OSError, match=rf"cannot write '.*{name}'"):
-        write_labels(tmp_path / name, np.random.default_rng(0).integers(0, 9999, (60, 50)))
+    labels = np.random.default_rng(0).integers(0, 9999, (60, 50))
+    with pytest.raises(OSError, match=rf"cannot write '.*{name}'"), full_disk():
+        write_labels(tmp_path / name, labels)
     assert not list(tmp_path.iterdir())
 
 
