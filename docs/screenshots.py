@@ -5,6 +5,7 @@ Run by `make docs-screenshots`, under Xvfb; settings and models of the person wh
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import tempfile
@@ -55,6 +56,29 @@ def segment_advanced(viewer: Any) -> None:
     dock = _dock(viewer, "Segment")
     for fold in dock.findChildren(QCollapsible):
         fold.expand()
+
+
+def segment_refine(viewer: Any) -> None:
+    """The Segment dock with strokes painted, ready to be learnt from, and objects counted."""
+    from scipy import ndimage
+
+    segment(viewer)
+    dock = viewer.window._qt_window.findChild(_widget("segment", "SegmentWidget"))
+    segments = viewer.layers[-1].data.copy()
+    dock.results.strokes.click()
+    layer = viewer.layers[-1]
+    for label in (1, 2, 3, 4):
+        depth = ndimage.distance_transform_edt(segments == label)
+        for _ in range(3):
+            y, x = (int(v) for v in divmod(int(depth.argmax()), depth.shape[1]))
+            layer.selected_label = label
+            for step in range(-12, 13):
+                layer.paint((y + step // 3, x + step), label)
+            depth[max(0, y - 60) : y + 60, max(0, x - 60) : x + 60] = 0
+    layer.opacity = 1.0
+    dock.table.choose(1)
+    dock.objects_fold.expand()
+    _until(lambda: "object" in dock.objects.count.text())
 
 
 def train(viewer: Any) -> None:
@@ -124,6 +148,7 @@ PICTURES: dict[str, Callable[[Any], None]] = {
     "segment": segment,
     "segment-first": segment_first,
     "segment-advanced": segment_advanced,
+    "segment-refine": segment_refine,
     "train": train,
     "train-advanced": train_advanced,
     "explore": explore,
@@ -158,6 +183,10 @@ def _sample(viewer: Any, name: str) -> None:
 
 def _dock(viewer: Any, name: str) -> Any:
     return viewer.window.add_plugin_dock_widget("napari-ae-seg", name)[1]
+
+
+def _widget(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(f"napari_ae_seg.gui.{module}"), name)
 
 
 def _label_opacity(viewer: Any, opacity: float) -> None:

@@ -124,7 +124,8 @@ def test_a_hidden_cluster_is_clear_and_keeps_its_places(segmented, qtbot):
 
 def test_the_rest_follows_what_was_painted(segmented, qtbot, viewer):
     dock, labels = segmented
-    assert not dock.learn_button.isVisibleTo(dock)
+    assert not dock.learn_button.isEnabled()
+    assert "Nothing is painted yet" in dock.learn_button.toolTip()
     before = labels.data.copy()
     bright = np.argwhere(before == 3)
     labels.data_setitem(tuple(bright[: len(bright) // 3].T), 2)
@@ -141,12 +142,13 @@ def test_the_rest_follows_what_was_painted(segmented, qtbot, viewer):
 
 def test_strokes_on_a_layer_of_their_own_teach_as_well(segmented, qtbot, viewer):
     dock, labels = segmented
-    dock.results.add_strokes.trigger()
+    press(qtbot, dock.results.strokes)
     layer = viewer.layers["image strokes"]
     assert str(layer.mode) == "paint"
     assert not layer.data.any()
     bright = np.argwhere(labels.data == 3)[::4]
     layer.data_setitem(tuple(bright.T), 1)
+    qtbot.waitUntil(dock.learn_button.isEnabled)
     press(qtbot, dock.learn_button)
     settle(qtbot, dock)
     assert (labels.data[tuple(bright.T)] == 1).all()

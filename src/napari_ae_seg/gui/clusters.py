@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QItemSelectionModel, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor, QIcon, QKeySequence, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -20,10 +20,13 @@ from qtpy.QtWidgets import (
 from .controls import tooltip
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QKeyEvent
+
     from napari_ae_seg.segments import Segments
 
 COLUMNS = {
-    "Name": "Double-click to name a cluster; right-click for more. A click in the image selects its row.",
+    "Name": "A click in the image selects its row, with Shift one more. Double-click to rename, right-click for more; "
+    "Shift+M merges, Shift+S splits, Shift+H hides, Shift+B makes background.",
     "Share": "Share of the image.",
     "Sure": "How sure the pixels belong there, on average.",
 }
@@ -50,6 +53,7 @@ class ClusterTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(COLUMNS), parent)
+        self._hidden: frozenset[int] = frozenset()
         self.setHorizontalHeaderLabels(list(COLUMNS))
         for column, tip in enumerate(COLUMNS.values()):
             self.horizontalHeaderItem(column).setToolTip(tooltip(tip))
@@ -71,11 +75,11 @@ class ClusterTable(QTableWidget):
     def show_segments(self, segments: Segments) -> None:
         """Show the table of `segments`."""
         self.blockSignals(True)
-        table = segments.table
+        table, self._hidden = segments.table, segments.hidden
         self.setRowCount(len(table["index"]))
         for row, label in enumerate(table["index"]):
             name = QTableWidgetItem(str(table["name"][row]))
-            name.setIcon(swatch(segments.colours.get(label, (0.5, 0.5, 0.5))))
+            name.setIcon(swatch(segments.colours.get(label, (0.5, 0.5, 0.5)), label in segments.hidden))
             name.setData(Qt.ItemDataRole.UserRole, int(label))
             self.setItem(row, 0, name)
             for column, key in ((1, "share"), (2, "confidence")):
@@ -115,6 +119,8 @@ class ClusterTable(QTableWidget):
     def act(self, name: str) -> None:
         """Do `name`, a key of EDITS, to the rows selected, if it can be done."""
         labels = self.selected()
+        if name == "hide" and labels and self._hidden.issuperset(labels):
+            name = "show"
         if not EDITS[name][1](len(labels)):
             return
         if name == "rename":
@@ -126,6 +132,15 @@ class ClusterTable(QTableWidget):
         else:
             self.edited.emit(name, tuple(labels))
 
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Let the keys of EDITS do here what they do in the image."""
+        pressed = QKeySequence(event.keyCombination()).toString() if event is not None else ""
+        name = next((name for name, (text, _, _) in EDITS.items() if text.endswith(f"\t{pressed}")), "")
+        if pressed and name:
+            self.act(name)
+        else:
+            super().keyPressEvent(event)
+
     def _label(self, row: int) -> int:
         return int(self.item(row, 0).data(Qt.ItemDataRole.UserRole))
 
@@ -134,10 +149,18 @@ class ClusterTable(QTableWidget):
             self.edited.emit("rename", (self._label(item.row()), item.text().strip()))
 
 
-def swatch(rgb: tuple[float, float, float]) -> QIcon:
-    """A square of a colour."""
+def swatch(rgb: tuple[float, float, float], hidden: bool = False) -> QIcon:
+    """A square of a colour, hollow if it is hidden."""
     square = QPixmap(12, 12)
-    square.fill(QColor.fromRgbF(*(float(part) for part in rgb)))
+    square.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(square)
+    colour = QColor.fromRgbF(*(float(part) for part in rgb))
+    if hidden:
+        painter.setPen(QPen(colour, 2))
+        painter.drawRect(1, 1, 10, 10)
+    else:
+        painter.fillRect(0, 0, 12, 12, colour)
+    painter.end()
     icon = QIcon(square)
     icon.addPixmap(square, QIcon.Mode.Selected)  # else Qt tints it in a selected row
     return icon

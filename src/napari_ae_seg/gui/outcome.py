@@ -9,6 +9,13 @@ from .clusters import ClusterTable
 from .controls import tooltip
 from .forms import beside, column, sentence
 
+STROKES_TIP = (
+    "Take the brush, on a layer of strokes above the image: paint a few in the number of a cluster, or of a new one "
+    "(M in napari)."
+)
+LEARN_TIP = "The pixels you painted stay, and the rest of the image follows them. One step to undo."
+NOTHING_PAINTED = "Nothing is painted yet: correct the labels with napari's brush, or press “Paint strokes”."
+
 
 class Outcome(QWidget):
     """The controls of a result; the dock connects them."""
@@ -17,12 +24,12 @@ class Outcome(QWidget):
         super().__init__(parent)
         self.says = sentence()
         self.table = ClusterTable()
+        self.strokes = QPushButton("Paint strokes")
+        self.strokes.setToolTip(tooltip(STROKES_TIP))
         self.learn = QPushButton("Learn from my edits")
         self.discard = QPushButton()
         self.show_menu, shown = _menu("Show also")
         self.shows = {which: shown.addAction(text) for which, text in extras.NAMES.items()}
-        shown.addSeparator()
-        self.add_strokes = shown.addAction("Empty layer for strokes")
         self.copy_menu, copied = _menu("Copy")
         self.as_python, self.as_shell = copied.addAction("as Python"), copied.addAction("as command line")
         self.save = QPushButton("Save model…")
@@ -30,9 +37,23 @@ class Outcome(QWidget):
         layout = column(self)
         layout.addWidget(self.says)
         layout.addWidget(self.table)
-        self.edits = beside(self.learn, self.discard, equal=True)
-        layout.addWidget(self.edits)
+        layout.addWidget(beside(self.strokes, self.learn, equal=True))
+        layout.addWidget(self.discard)
         layout.addWidget(beside(self.show_menu, self.copy_menu, self.save, equal=True))
+
+    def offer(self, painted: int, taught: bool, given: bool, live: bool) -> None:
+        """Offer what can be done with `painted` pixels.
+
+        `taught` is whether there is something to forget, `given` something to learn, `live` features in memory.
+        """
+        self.discard.setVisible(painted > 0 or taught)
+        self.discard.setText("Discard painted" if painted else "Forget what was learnt")
+        self.discard.setToolTip(tooltip(f"Show the clusters again: {painted} pixels are painted."))
+        why = "" if given else NOTHING_PAINTED
+        why = why if live else "The image is too large to learn from strokes."
+        self.learn.setEnabled(not why)
+        self.learn.setToolTip(tooltip(why or LEARN_TIP))
+        self.strokes.setEnabled(live)
 
 
 def _menu(text: str) -> tuple[QPushButton, QMenu]:

@@ -31,6 +31,13 @@ def models_folder() -> Path:
     return folder
 
 
+def strokes_folder() -> Path:
+    """Where strokes are kept that copied Python refers to."""
+    folder = models_folder() / "strokes"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def _settings() -> Any:
     """Napari's settings of this plugin; None when it is not installed, only on the path."""
     from napari.settings import get_plugin_settings

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FLAGS = {"n_clusters": "clusters"}
 IMPORT = "import napari_ae_seg as ae\n"
+UNTAUGHT = "# without the pixels that were painted by hand\n"
 
 
 def differences(config: Config) -> dict[str, Any]:
@@ -74,7 +75,9 @@ def segmenting_in_python(result: Result) -> str:
     else:
         lines += _model_lines(request.model)
         lines.append(f"segmenter = ae.Segmenter.fit(model, stack, {call(request.config)})")
-    lines += [_change(name, values) for name, values in result.changes]
+    if any(name == "guided" for name, _ in result.changes):
+        lines[0] = f"import numpy as np\n\n{IMPORT}"
+    lines += [_change(name, values, len(result.segments) > 1) for name, values in result.changes]
     if len(result.segments) == 1:
         lines.append("segments = segmenter.apply(stack)")
         lines.append("viewer.add_labels(segments.labels, **segments.layer)")
@@ -140,13 +143,12 @@ def _needed(images: Images, result: Result | None = None) -> str:
     return "".join(f"{note}\n" for note in notes)
 
 
-def _change(name: str, values: Any) -> str:
+def _change(name: str, values: Any, several: bool) -> str:
     if name != "guided":
         return f"segmenter = segmenter.{name}({_given(values)})"
     (strokes,) = values
-    if repr(strokes) == "painted":
-        return "segmenter = ae.current().segmenter  # with what it learnt from the pixels you painted"
-    return f"segmenter = segmenter.guided(segmenter.prepare(stack), {strokes!r})"
+    one = f"stack[{strokes.number}]" if several else "stack"
+    return f"segmenter = segmenter.guided(segmenter.prepare({one}), {strokes!r})"
 
 
 def _given(values: Any) -> str:

@@ -44,7 +44,6 @@ THEN = ("method", "features", "smoothing", "cut")
 WARM_UP_MS = 300
 
 TIP = "Find the parts of the image and show them as labels."
-LEARN_TIP = "The pixels you painted stay, and the rest of the image follows them. One step to undo."
 TRAIN_TIP = "Let an autoencoder learn this image first, then segment with it. Slower, and better on unusual images."
 
 
@@ -118,22 +117,25 @@ class SegmentWidget(Dock):
         result = self.result
         if result is None:
             return
-        found = [strokes.gathered(self._viewer, *pair) for pair in self._shown()]
-        given = next(((number, one) for number, one in enumerate(found) if one is not None), None)
+        given = strokes.gathered(self._viewer, self._shown())
         if given is not None:
-            self.runner.run("Learning", lambda report: work.learn(result, *given, report), then=self._settled)
+            self.runner.run("Learning", lambda report: work.learn(result, given, report), then=self._settled)
         else:
             self.runner.say("Paint with the number of a cluster: erased pixels stay erased, but teach nothing.")
 
-    def add_strokes(self) -> None:
-        """Add an empty layer to paint strokes on."""
-        if self.result is not None:
-            layer = strokes.add_layer(self._viewer, self.result.segments[0])
-            strokes.watch(layer, self._touched)
+    def paint_strokes(self) -> None:
+        """Take the brush, on a layer of strokes for the image whose labels are active, or the first."""
+        shown = self._shown()
+        active = self._viewer.layers.selection.active
+        chosen = next((one for history, one in shown if history.layer is active), shown[0][1])
+        before = strokes.layer_of(self._viewer, chosen)
+        layer = strokes.paint_on(self._viewer, chosen, next(iter(self.table.selected()), 1))
+        if layer is not before:
+            strokes.watch(layer, self._touched, self)
 
     def discard_painted(self) -> None:
         """Show the clusters where the person painted, and forget what strokes taught."""
-        if self.result is not None and self.result.segmenter.guide is not None:
+        if self.result is not None and strokes.known(self.result.segmenter):
             self.edit("unguided")
         self.runner.when_free(self.view.discard_painted)
 
@@ -143,8 +145,9 @@ class SegmentWidget(Dock):
             return
         chosen = path or ask_where(self, self.result.request.images.layers[0].name)
         if chosen:
-            segmenter = self.result.segmenter
-            self.runner.run("Saving", lambda _: segmenter.save(chosen), then=lambda _: self.models.open(chosen))
+            segmenter, painted = self.result.segmenter, strokes.drawn(self.result.request.stack, self.view.histories)
+            task = lambda _: strokes.keeping(segmenter, painted).save(chosen)  # noqa: E731
+            self.runner.run("Saving", task, then=lambda _: self.models.open(chosen))
 
     def show_extra(self, which: str) -> None:
         """Show a further picture of the result: a key of `extras.NAMES`."""
@@ -234,16 +237,9 @@ class SegmentWidget(Dock):
         """Offer what can be done with what the person painted."""
         result = self.result
         painted = self.view.painted if result is not None else 0
-        taught = result is not None and result.segmenter.guide is not None
+        taught = result is not None and strokes.known(result.segmenter)
         given = any(strokes.present(self._viewer, *pair) for pair in self._shown())
-        self.discard.setVisible(painted > 0 or taught)
-        self.discard.setText("Discard painted" if painted else "Forget what was learnt")
-        self.discard.setToolTip(tooltip(f"Show the clusters again: {painted} pixels are painted."))
-        self.learn_button.setVisible(given)
-        self.results.edits.setVisible(painted > 0 or taught or given)
-        live = result is not None and result.live
-        self.learn_button.setEnabled(live)
-        self.learn_button.setToolTip(tooltip(LEARN_TIP if live else "The image is too large to learn from strokes."))
+        self.results.offer(painted, taught, given, result is not None and result.live)
 
     def _shown(self) -> list[tuple[History, Segments]]:
         """The history of each layer with the segments it shows."""
@@ -294,7 +290,8 @@ class SegmentWidget(Dock):
     def _copy(self, write: Callable[[Result], str]) -> None:
         clipboard = QApplication.clipboard()
         if self.result is not None and clipboard is not None:
-            clipboard.setText(write(self.result))
+            untaught = self.view.painted > 0 and self.result.segmenter.guide is None
+            clipboard.setText(recipe.UNTAUGHT * untaught + write(self.result))
 
     def _build(self) -> None:
         self.image = LayerPicker(self._viewer, (Image,))
@@ -347,7 +344,7 @@ class SegmentWidget(Dock):
         self.table.chosen.connect(self.objects.follow)
         for which, action in self.results.shows.items():
             action.triggered.connect(lambda _=False, which=which: self.show_extra(which))
-        self.results.add_strokes.triggered.connect(lambda: self.add_strokes())
+        self.results.strokes.clicked.connect(self.paint_strokes)
         self.results.as_python.triggered.connect(lambda: self._copy(recipe.segmenting_in_python))
         self.results.as_shell.triggered.connect(lambda: self._copy(recipe.segmenting_in_shell))
         self.runner.busy.connect(self._enable)
@@ -360,6 +357,7 @@ class SegmentWidget(Dock):
         self.view.removed.connect(self._removed)
         heed(self, current().changed, self._trained)
         self.table.edited.connect(lambda name, given: self.edit(name, *given))
+        self.view.made.connect(lambda layer: strokes.watch(layer, self._touched, self))
         self.view.made.connect(lambda layer: touch.listen(layer, self.table.choose, self.table.act))
         for form in self.forms:
             form.changed.connect(self._changed)

@@ -10,6 +10,8 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject, Signal
 
+from napari_ae_seg.segments import colour as colour_of
+
 from .history import History
 from .layers import heed
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from napari_ae_seg.segments import Segments
 
     from .work import Result
+
+
+NEXT = 10
+"""Numbers above the highest label that have a colour already, for new labels to be painted."""
 
 
 class View(QObject):
@@ -157,7 +163,11 @@ def colour(layer: Labels, segments: Segments) -> None:
 
 
 def _colormap(segments: Segments) -> DirectLabelColormap:
-    return DirectLabelColormap(color_dict=dict(segments.layer["colormap"]))
+    """The colours of `segments`, and of the numbers that a person may paint next."""
+    colours = dict(segments.layer["colormap"])
+    top = max(segments.colours, default=0)
+    further = {label: (*colour_of(label), 1.0) for label in range(1, top + NEXT) if label not in colours}
+    return DirectLabelColormap(color_dict={**colours, **further})
 
 
 def _same(a: dict[Any, Any], b: dict[Any, Any]) -> bool:

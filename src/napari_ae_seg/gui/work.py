@@ -97,9 +97,9 @@ def change(result: Result, config: SegmentationConfig, quick: bool, report: Repo
     return relabel(result, segmenter, ("recluster", changed), quick, report)
 
 
-def learn(result: Result, number: int, strokes: Strokes, report: Reporter) -> Result:
-    """The result of a segmenter that learnt from strokes on image `number`."""
-    prepared = result.prepared[number]
+def learn(result: Result, strokes: Strokes, report: Reporter) -> Result:
+    """The result of a segmenter that learnt from strokes."""
+    prepared = result.prepared[strokes.number]
     assert prepared is not None  # the button is grey where the features are not in memory
     report(Progress("learning", 0, 0))
     segmenter = result.segmenter.guided(prepared, strokes.array, report=report)
