@@ -75,6 +75,18 @@ def test_edits_stay_when_k_changes(segmented, qtbot):
     assert ((labels.data == 0) == dark).all()
 
 
+def test_what_was_made_background_comes_back(segmented, qtbot):
+    dock, labels = segmented
+    before = labels.data.copy()
+    select(dock.table, 0)
+    do(qtbot, dock, "Make background")
+    do(qtbot, dock, "Bring back background")
+    assert (labels.data == before).all()
+    assert not any(action.text() == "Bring back background" for action in dock.table.menu().actions())
+    labels.undo()
+    assert ((labels.data == 0) == (before == 1)).all()
+
+
 def test_a_colour_is_a_step_to_undo(segmented, qtbot):
     dock, labels = segmented
     before = labels.colormap.color_dict[2]

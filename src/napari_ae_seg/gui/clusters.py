@@ -53,6 +53,7 @@ class ClusterTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(COLUMNS), parent)
+        self.cleared: frozenset[int] = frozenset()  # what was made background and can come back
         self._hidden: frozenset[int] = frozenset()
         self.setHorizontalHeaderLabels(list(COLUMNS))
         for column, tip in enumerate(COLUMNS.values()):
@@ -114,6 +115,9 @@ class ClusterTable(QTableWidget):
             action.setEnabled(count(len(self.selected())))
             action.setToolTip("" if action.isEnabled() else why)
             action.triggered.connect(lambda _=False, name=name: self.act(name))
+        if self.cleared:
+            back = menu.addAction("Bring back background")
+            back.triggered.connect(lambda: self.edited.emit("foreground", tuple(sorted(self.cleared))))
         return menu
 
     def act(self, name: str) -> None:

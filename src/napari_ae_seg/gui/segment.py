@@ -226,6 +226,7 @@ class SegmentWidget(Dock):
         if result is not None:
             self.says.setText(result.segments[0].sentence)
             self.table.show_segments(result.segments[0])
+            self.table.cleared = result.segmenter.edits.cleared
             one = result.segments[0] if len(result.segments) == 1 else list(result.segments)
             layer = next(iter(self.view.layers), None)
             held = current()
