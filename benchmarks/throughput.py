@@ -13,6 +13,7 @@ from napari_ae_seg.images.tiles import tiles
 from napari_ae_seg.labelling import Labeller
 from napari_ae_seg.nets.cost import flops
 from napari_ae_seg.progress import silent
+from napari_ae_seg.segment.survive import Survivors
 
 from .timing import best
 
@@ -62,10 +63,11 @@ def encode_and_assign() -> None:
     for features in ("latent", "auto"):
         config = ae.SegmentationConfig(n_clusters=5, features=features, threads=2)
         one = ae.Segmenter.fit(model, stack, config)
-        labeller = Labeller(model, model.normaliser, one.space, one.clusters, config, one.anisotropy, one.grid)
+        scorer = Survivors(one.clusters)
+        labeller = Labeller(model, model.normaliser, one.space, scorer, config, one.anisotropy, one.grid)
 
         def assign(labeller: Labeller = labeller) -> None:
-            for _, maps in labeller.encoded(stack.image, 0, silent):
+            for _, maps in labeller.encoded(stack.image, 0, silent, labeller.looks):
                 labeller.scorer.scores(labeller.space.transform(maps)).argmax(0)
 
         name = "features=latent" if features == "latent" else f"the default ({one.space.name})"

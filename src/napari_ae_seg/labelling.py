@@ -120,7 +120,7 @@ class Labeller:
             yield tile, encode_array(self.model, raw, self.grid, decoder, self.normaliser, network)
 
     @property
-    def _looks(self) -> bool:
+    def looks(self) -> bool:
         """Whether the features need the network at all."""
         return self.space.sources != {"raw"}
 
@@ -135,7 +135,7 @@ class Labeller:
         for n in range(image.shape[0]):
             size = tuple(-(-s // self.space.grid) for s in image.shape[2:])
             whole = torch.zeros((self.space.n_features, *size), device=self.model.device)
-            for tile, maps in self.encoded(image, n, report, self._looks):
+            for tile, maps in self.encoded(image, n, report, self.looks):
                 part = self.space.transform(maps)
                 whole[scaled(tile.core, self.space.grid)] = part[scaled(tile.inner, self.space.grid)]
             found.append(whole)
@@ -163,7 +163,7 @@ class Labeller:
                 self._finish(image, n, prepared.raw[n], held, write, report)
                 continue
             with self._stored(image) as scores:
-                for tile, maps in self.encoded(image, n, report, self._looks):
+                for tile, maps in self.encoded(image, n, report, self.looks):
                     part = self._score(self.space.transform(maps), maps.space)
                     scores.write(scaled(tile.core, self.grid)[1:], part[scaled(tile.inner, self.grid)])
                 self._finish(image, n, None, scores, write, report)
