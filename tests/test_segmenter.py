@@ -334,6 +334,15 @@ def test_guided_labels_block_by_block_equal_the_whole(fitted, stack, monkeypatch
     assert (out == whole).mean() > 0.999
 
 
+def test_learning_again_from_the_same_strokes_gives_the_same(fitted, stack):
+    strokes = np.zeros(TRUTH.shape, np.int32)
+    strokes[50:54, 30:50] = 1
+    strokes[5:9, 30:50] = 2
+    prepared = fitted.prepare(stack)
+    once = fitted.guided(prepared, strokes)
+    assert np.array_equal(once.guided(prepared, strokes).label(prepared).labels, once.label(prepared).labels)
+
+
 @pytest.mark.parametrize("strokes", [np.zeros((120, 150), int), np.ones((3, 3), int), np.ones((120, 150))])
 def test_strokes_that_teach_nothing_are_one_clear_sentence(fitted, stack, strokes):
     with pytest.raises(ValueError, match=r"strokes|stroke to learn"):

@@ -224,7 +224,7 @@ class Segmenter(Gestures):
             raise ValueError("there is no stroke to learn from: paint a few places with the number of a segment")
         extra = self.guide_space or fit_guide_space(self.model, image, self.config, self.anisotropy, self.grid, report)
         plain = replace(self, guide=None, guide_space=extra)
-        before = image.from_source(plain.label(prepared, report=report).labels)
+        before = image.from_source(plain.unguided().label(prepared, report=report).labels)
         features = plain._further(prepared, report)
         painted = image.from_source(strokes.astype(np.int32))
         guide = learn(features, self.space.n_features, extra.grid, painted, before, self.config.seed)
