@@ -335,12 +335,12 @@ def test_guided_labels_block_by_block_equal_the_whole(fitted, stack, monkeypatch
 
 
 def test_learning_again_from_the_same_strokes_gives_the_same(fitted, stack):
-    strokes = np.zeros(TRUTH.shape, np.int32)
-    strokes[50:54, 30:50] = 1
-    strokes[5:9, 30:50] = 2
     prepared = fitted.prepare(stack)
+    labels = fitted.label(prepared).labels
+    strokes = np.zeros(TRUTH.shape, np.int32)
+    strokes[::20] = np.roll(labels, 30, axis=1)[::20]
     once = fitted.guided(prepared, strokes)
-    assert np.array_equal(once.guided(prepared, strokes).label(prepared).labels, once.label(prepared).labels)
+    assert once.guided(prepared, strokes).guide.accepted == once.guide.accepted < 1
 
 
 @pytest.mark.parametrize("strokes", [np.zeros((120, 150), int), np.ones((3, 3), int), np.ones((120, 150))])
