@@ -67,8 +67,8 @@ def encode_and_assign() -> None:
         labeller = Labeller(model, model.normaliser, one.space, scorer, config, one.anisotropy, one.grid)
 
         def assign(labeller: Labeller = labeller) -> None:
-            for _, maps in labeller.encoded(stack.image, 0, silent, labeller.looks):
-                labeller.scorer.scores(labeller.space.transform(maps)).argmax(0)
+            for _, maps in labeller.encoded(stack.image, 0, silent):
+                labeller.scorer.scores(labeller.space.transform(maps)).max(0)
 
         name = "features=latent" if features == "latent" else f"the default ({one.space.name})"
         aim = " (aim 1.15)" if features == "latent" else ""

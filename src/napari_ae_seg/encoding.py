@@ -90,29 +90,38 @@ def encode_array(
     grid: int = 1,
     decoder: bool = False,
     normaliser: Normaliser | None = None,
-    network: bool = True,
+    wanted: set[str] | None = None,
 ) -> Maps:
     """Maps of one block of native values (C, *space); `normaliser` stands in for the model's own.
 
-    Without `network` they hold the image alone, for features that need no more.
+    Only the `wanted` sources are filled ("raw", a level by its number), all if it is None: without a level the network
+    does not run at all.
 
     Levels finer than `grid` are averaged down to it. The network runs over tiles with a halo of its receptive
     field, so that the maps equal those of the whole block at once.
     """
     norm = normaliser or model.normaliser
-    if not network:
+    if wanted == {"raw"}:
         standard, valid = torch.from_numpy(norm.standard(raw)), torch.from_numpy(norm.valid(raw))
         return Maps(standard.to(model.device), [], [], valid.to(model.device))
     side = (GPU_TILE if model.device.type == "cuda" else TILE)[model.net.ndim]
     return devices.shrinking(
-        lambda size, device: _encode(model.on(device), norm, raw, grid, decoder, size),
+        lambda size, device: _encode(model.on(device), norm, raw, grid, decoder, wanted, size),
         side,
         model.device,
         smallest=max(model.net.align, 16),
     )
 
 
-def _encode(model: Autoencoder, normaliser: Normaliser, raw: np.ndarray, grid: int, decoder: bool, side: int) -> Maps:
+def _encode(
+    model: Autoencoder,
+    normaliser: Normaliser,
+    raw: np.ndarray,
+    grid: int,
+    decoder: bool,
+    wanted: set[str] | None,
+    side: int,
+) -> Maps:
     net, device, space = model.net, model.device, raw.shape[1:]
     x = pad_to(torch.from_numpy(normaliser.apply(raw)), net.align)  # (M, *padded)
     strides = [max(stride, grid) for stride in net.level_strides]
@@ -127,7 +136,10 @@ def _encode(model: Autoencoder, normaliser: Normaliser, raw: np.ndarray, grid: i
         part = x[(slice(None), *tile.outer)][None].to(device)
         with torch.inference_mode():
             encoded = net.encode(part.contiguous(memory_format=net.memory_format))
-            for level, output, own, stride in zip(levels, encoded.levels, net.level_strides, strides, strict=True):
+            parts = zip(levels, encoded.levels, net.level_strides, strides, strict=True)
+            for number, (level, output, own, stride) in enumerate(parts):
+                if wanted is not None and str(number) not in wanted:
+                    continue
                 level[scaled(tile.core, stride)] = _at(output[0][scaled(tile.inner, own)], own, stride)
             if decoded is not None:
                 image = net.decode(encoded.z, encoded.indices)[0]

@@ -108,8 +108,10 @@ class Labeller:
     """Pixels around a block that `after` depends on."""
     side: int = 0
 
-    def encoded(self, image: Image, n: int, report: Report, network: bool = True) -> Iterator[tuple[Tile, Maps]]:
-        """Every block of sample `n` with its maps, of the image alone if no `network` is needed."""
+    def encoded(self, image: Image, n: int, report: Report, everything: bool = False) -> Iterator[tuple[Tile, Maps]]:
+        """Every block of sample `n` with its maps: what the features need of them, or `everything`."""
+        wanted = None if everything else self.space.sources
+        network = wanted != {"raw"}
         align = math.lcm(self.model.net.align, self.grid, self.space.align)
         halo = self.space.halo + align + (self.model.net.halo if network else 0) + self.scorer.halo * self.space.grid
         todo = list(tiles(image.shape[2:], sides(image.shape[2:], self.side, align), halo, align))
@@ -117,12 +119,7 @@ class Labeller:
             report(Progress("encode", n * len(todo) + done, image.shape[0] * len(todo)))
             raw = image.block(n, tile.outer)
             decoder = self.space.name == "decoder"
-            yield tile, encode_array(self.model, raw, self.grid, decoder, self.normaliser, network)
-
-    @property
-    def looks(self) -> bool:
-        """Whether the features need the network at all."""
-        return self.space.sources != {"raw"}
+            yield tile, encode_array(self.model, raw, self.grid, decoder, self.normaliser, wanted)
 
     def prepared(self, image: Image, report: Report) -> Prepared:
         """The pixels and features of `image`, to be labelled many times."""
@@ -135,7 +132,7 @@ class Labeller:
         for n in range(image.shape[0]):
             size = tuple(-(-s // self.space.grid) for s in image.shape[2:])
             whole = torch.zeros((self.space.n_features, *size), device=self.model.device)
-            for tile, maps in self.encoded(image, n, report, self.looks):
+            for tile, maps in self.encoded(image, n, report):
                 part = self.space.transform(maps)
                 whole[scaled(tile.core, self.space.grid)] = part[scaled(tile.inner, self.space.grid)]
             found.append(whole)
@@ -146,7 +143,7 @@ class Labeller:
         net, found = self.model.net, []
         for n in range(image.shape[0]):
             whole: Tensor | None = None
-            for tile, maps in self.encoded(image, n, report):
+            for tile, maps in self.encoded(image, n, report, everything=True):
                 part, stride = maps.levels[-1], maps.strides[-1]
                 if whole is None:
                     whole = torch.zeros((net.latents, *(-(-s // stride) for s in image.shape[2:])))
@@ -163,7 +160,7 @@ class Labeller:
                 self._finish(image, n, prepared.raw[n], held, write, report)
                 continue
             with self._stored(image) as scores:
-                for tile, maps in self.encoded(image, n, report, self.looks):
+                for tile, maps in self.encoded(image, n, report):
                     part = self._score(self.space.transform(maps), maps.space)
                     scores.write(scaled(tile.core, self.grid)[1:], part[scaled(tile.inner, self.grid)])
                 self._finish(image, n, None, scores, write, report)

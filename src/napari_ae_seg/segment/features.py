@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -203,7 +204,8 @@ def _texture(fit: _Fitting) -> FeatureSpace:
 
 
 def _latent(fit: _Fitting) -> FeatureSpace:
-    return _plain(fit, "latent", fit.levels[-1:], "The latents of the network.")
+    space = _plain(fit, "latent", fit.levels[-1:], "The latents of the network.")
+    return replace(space, grid=space.terms[0].stride)  # distances are found where the latents are, then interpolated
 
 
 def _multiscale(fit: _Fitting) -> FeatureSpace:
