@@ -77,11 +77,15 @@ def ours(train: int = 0, finetune: int = 0, **fields: Any) -> Callable[[Case], L
 
 
 def guided(case: Case) -> Labels:
-    """The package's default with three short strokes per class, drawn from the truth with a fixed seed."""
+    """The package's default with three short strokes per class, drawn from the truth with a fixed seed.
+
+    As a person would, a stroke is painted in the number of the segment that is most of its class.
+    """
     stack = _stack(case)
     segmenter = ae.Segmenter.fit(None, stack, ae.SegmentationConfig(n_clusters=case.k))
     prepared = segmenter.prepare(stack)
-    segments = segmenter.guided(prepared, _strokes(case)).label(prepared)
+    strokes = scores.numbered(_strokes(case), case.truth(), segmenter.label(prepared).labels)
+    segments = segmenter.guided(prepared, strokes).label(prepared)
     return segments.labels, {"confidence": segments.confidence}
 
 

@@ -42,6 +42,22 @@ def matched(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.asarray(partner[class_of] == label_of)
 
 
+def numbered(strokes: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Strokes (class + 1; 0 is not painted) in the number of the label matched to their class, or a new number.
+
+    >>> numbered(np.array([1, 2]), np.array([0, 1]), np.array([5, 3])).tolist()
+    [5, 3]
+    """
+    classes, found = np.unique(truth), np.unique(labels)
+    rows, columns = optimize.linear_sum_assignment(-ious(truth, labels))
+    number = {int(value) + 1: int(labels.max()) + 1 + i for i, value in enumerate(classes)}
+    number |= {int(classes[row]) + 1: int(found[column]) for row, column in zip(rows, columns, strict=True)}
+    out = np.zeros_like(strokes)
+    for value, label in number.items():
+        out[strokes == value] = label
+    return out
+
+
 def kim(annotators: np.ndarray, labels: np.ndarray) -> list[float]:
     """For every region of every annotator the best IoU over the connected components of `labels`."""
     parts = components(labels)
