@@ -359,3 +359,14 @@ def test_a_dark_surround_takes_the_label_it_touches():
     labels = ae.Segmenter.fit(None, stack, ae.SegmentationConfig(n_clusters=2)).apply(stack).labels
     assert labels[3, 3] == labels[60, 20]
     assert (labels[52:68, 52:68] == 2).all()
+
+
+def test_numbers_chosen_without_looking_at_the_segments_may_be_the_other_way_round(model):
+    image = np.where(TRUTH == 2, 1.0, 0.0)
+    stack = ae.read((image + np.random.default_rng(0).normal(0, 0.1, image.shape)).astype(np.float32))
+    fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2))
+    strokes = np.zeros(TRUTH.shape, np.int32)
+    strokes[5:8, 20:60] = strokes[90:94, 20:60] = strokes[20:60, 110:113] = 2
+    strokes[40:44, 30:60] = strokes[60:64, 30:60] = 1
+    labels = fitted.guided(fitted.prepare(stack), strokes, corrections=False).apply(stack).labels
+    assert (labels == np.where(TRUTH == 2, 1, 2)).mean() > 0.95

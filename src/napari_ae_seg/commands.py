@@ -231,7 +231,8 @@ def _guided(segmenter: Segmenter, stack: Stack, strokes: Path, talk: Talk) -> Se
         painted = read(str(strokes)).image
         whole = painted.block(0, tuple(slice(0, size) for size in painted.shape[2:]))[0]
         array = whole.reshape(first.image.label_shape) if whole.size == np.prod(first.image.label_shape) else whole
-        return segmenter.guided(segmenter.prepare(first, talk.report), array.astype(np.int32), report=talk.report)
+        prepared = segmenter.prepare(first, talk.report)
+        return segmenter.guided(prepared, array.astype(np.int32), corrections=False, report=talk.report)
 
 
 def _label(segmenter: Segmenter, stack: Stack, out: Path, asked: dict[str, Any], talk: Talk) -> None:

@@ -77,6 +77,16 @@ class Guided:
         return smooth.sharpen(memberships, guide, anisotropy)
 
 
+def checked(strokes: np.ndarray, image: Image) -> np.ndarray:
+    """Strokes on `image` as int32; one clear sentence if they are none."""
+    strokes = np.asarray(strokes)
+    if strokes.shape != image.label_shape or strokes.dtype.kind not in "iu":
+        raise ValueError(f"strokes are integers of shape {image.label_shape}, got {strokes.dtype} {strokes.shape}")
+    if not strokes.any():
+        raise ValueError("there is no stroke to learn from: paint a few places with the number of a segment")
+    return strokes.astype(np.int32)
+
+
 def fit_guide_space(
     model: Autoencoder,
     image: Image,
@@ -101,7 +111,15 @@ def joined(own: FeatureSpace, extra: FeatureSpace) -> FeatureSpace:
     return replace(own, name="guided", grid=extra.grid, n_features=first + extra.n_features, terms=(*own.terms, *moved))
 
 
-def learn(features: Sequence[Tensor], own: int, grid: int, strokes: np.ndarray, labels: np.ndarray, seed: int) -> Guide:
+def learn(
+    features: Sequence[Tensor],
+    own: int,
+    grid: int,
+    strokes: np.ndarray,
+    labels: np.ndarray,
+    corrections: bool,
+    seed: int,
+) -> Guide:
     """A guide from `strokes` (N, *space; 0 is not painted), where `labels` (N, *space) are what is there so far."""
     places = [painted_places(f, part, grid) for f, part in zip(features, strokes, strict=True)]
     x, painted = (np.concatenate(parts) for parts in zip(*places, strict=True))
@@ -112,7 +130,7 @@ def learn(features: Sequence[Tensor], own: int, grid: int, strokes: np.ndarray, 
     extra = [f.flatten(1)[:, torch.from_numpy(at)].T.cpu().numpy() for f, at in zip(features, drawn, strict=True)]
     present = [part[at] for part, at in zip(cells, drawn, strict=True)]
     under = np.concatenate([part[stroke > 0] for part, stroke in zip(labels, strokes, strict=True)])
-    return fit_guide(x, painted, (np.concatenate(extra), np.concatenate(present)), under, own, seed)
+    return fit_guide(x, painted, (np.concatenate(extra), np.concatenate(present)), under, own, corrections, seed)
 
 
 def identity(image: Image) -> str:

@@ -25,7 +25,7 @@ from .fitting import (
 )
 from .gestures import Gestures
 from .granularity import coarser, finer
-from .guiding import Guided, fit_guide_space, identity, joined, learn, painted_on
+from .guiding import Guided, checked, fit_guide_space, identity, joined, learn, painted_on
 from .images.resample import resampled, stretched
 from .images.stack import Stack
 from .labelling import IN_MEMORY, Labeller, Prepared, finished, reach, spread
@@ -209,26 +209,28 @@ class Segmenter(Gestures):
         return replace(self, clusters=clusters, tree=tree, edits=edits)
 
     def guided(
-        self, prepared: Prepared, strokes: np.ndarray, names: dict[int, str] | None = None, report: Report = silent
+        self,
+        prepared: Prepared,
+        strokes: np.ndarray,
+        names: dict[int, str] | None = None,
+        corrections: bool = True,
+        report: Report = silent,
     ) -> Segmenter:
         """The segmenter that learnt from `strokes` on a prepared source: an array of its labels' shape, 0 not painted.
 
         A stroke's number is that of the segment it is, or a new one; `names` may name them. Painted pixels are kept,
-        segments that nobody painted stay where the image is unlike every stroke, and other images follow, too.
+        segments that nobody painted stay where the image is unlike every stroke, and other images follow, too. Where
+        the numbers were chosen without looking at the segments, say that the strokes are no `corrections` of them.
         """
         image = prepared.image
-        strokes = np.asarray(strokes)
-        if strokes.shape != image.label_shape or strokes.dtype.kind not in "iu":
-            raise ValueError(f"strokes are integers of shape {image.label_shape}, got {strokes.dtype} {strokes.shape}")
-        if not strokes.any():
-            raise ValueError("there is no stroke to learn from: paint a few places with the number of a segment")
+        strokes = checked(strokes, image)
         extra = self.guide_space or fit_guide_space(self.model, image, self.config, self.anisotropy, self.grid, report)
         plain = replace(self, guide=None, guide_space=extra)
         before = image.from_source(plain.unguided().label(prepared, report=report).labels)
         features = plain._further(prepared, report)
-        painted = image.from_source(strokes.astype(np.int32))
-        guide = learn(features, self.space.n_features, extra.grid, painted, before, self.config.seed)
-        edits = self.edits.paint(identity(image), np.where(strokes > 0, strokes.astype(np.int32), -1))
+        painted = image.from_source(strokes)
+        guide = learn(features, self.space.n_features, extra.grid, painted, before, corrections, self.config.seed)
+        edits = self.edits.paint(identity(image), np.where(strokes > 0, strokes, -1))
         for label, name in (names or {}).items():
             edits = edits.rename(label, name)
         return replace(plain, guide=guide, edits=edits)

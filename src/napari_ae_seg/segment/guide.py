@@ -96,6 +96,7 @@ def fit_guide(
     others: tuple[np.ndarray, np.ndarray] | None = None,
     under: np.ndarray | None = None,
     own: int = 0,
+    corrections: bool = True,
     seed: int = 0,
 ) -> Guide:
     """A guide from painted places: features `x` (n, F) and their labels (n,) of 1 or more.
@@ -119,7 +120,7 @@ def fit_guide(
     painted, places, named = tuple(int(label) for label in np.unique(labels)), x[:, :own], labels.astype(np.int32)
     accepted = 0.0
     if others is not None:
-        accepted = agreement(labels, under, np.asarray(others[1]))
+        accepted = agreement(labels, under, np.asarray(others[1]), corrections)
         extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), under, seed)
         x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
     names, classes = np.unique(labels, return_inverse=True)
@@ -144,11 +145,12 @@ def keep_painted(labels: np.ndarray, strokes: np.ndarray) -> np.ndarray:
     return np.where(strokes > 0, strokes, labels).astype(labels.dtype)
 
 
-def agreement(painted: np.ndarray, under: np.ndarray, present: np.ndarray) -> float:
+def agreement(painted: np.ndarray, under: np.ndarray, present: np.ndarray, corrections: bool = True) -> float:
     """How far a person who `painted` (n,) over the labels `under` (n,) accepts the `present` labels elsewhere, 0 to 1.
 
     Strokes that mostly say what was there before confirm it. Strokes of several labels that nowhere do are corrections:
-    who paints only what is wrong accepts the rest. In between, what was there is little better than a guess.
+    who paints only what is wrong accepts the rest, unless they are known to be no `corrections`. In between, what was
+    there is little better than a guess.
 
     >>> before = np.array([1, 1, 2, 2])
     >>> [agreement(painted, before, before) for painted in (before, 3 - before, np.array([1, 2, 1, 2]))]
@@ -160,7 +162,7 @@ def agreement(painted: np.ndarray, under: np.ndarray, present: np.ndarray) -> fl
         return 0.0
     right, chance = np.mean([(under[painted == label] == label).mean() for label in known]), 1 / len(there)
     confirmed = max(0.0, (right - chance) / (1 - chance)) ** 2
-    corrected = min(1.0, max(0.0, 2 - 2 * right / chance)) if len(known) > 1 else 0.0
+    corrected = min(1.0, max(0.0, 2 - 2 * right / chance)) if corrections and len(known) > 1 else 0.0
     return float(max(confirmed, corrected))
 
 
