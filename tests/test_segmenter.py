@@ -174,9 +174,22 @@ def test_clustered_again_labels_keep_their_numbers_and_colours(fitted, stack, se
     assert all(more.colours[label] == segments.colours[label] for label in kept)
 
 
-def test_features_need_a_new_fit(fitted):
+@pytest.mark.parametrize("change", [{"features": "texture"}, {"stride": 4}, {"method": "joint"}, {"method": "regions"}])
+def test_what_changes_the_features_needs_a_new_fit(fitted, change):
     with pytest.raises(ValueError, match="fit a new Segmenter"):
-        fitted.recluster(features="texture")
+        fitted.recluster(**change)
+
+
+def test_joint_tunes_the_encoder_only_where_the_features_ask_it(model, stack):
+    def fit(features):
+        config = ae.SegmentationConfig(n_clusters=3, method="joint", refine_steps=2, features=features)
+        return ae.Segmenter.fit(model, stack, config)
+
+    asked, idle = fit("mixed"), fit("intensity")
+    assert asked.model.info["refined"] == 2
+    assert "fine-tuned for it in 2 steps" in asked.sentence
+    assert idle.model is model
+    assert "not fine-tuned" in idle.sentence
 
 
 def test_background_is_label_0(fitted, stack, segments):

@@ -188,7 +188,7 @@ class SegmentationConfig(RunConfig):
     """What is clustered: intensity, texture, a mix of both, or what the network says; auto chooses from the data."""
 
     method: MethodName = "auto"
-    """How places are grouped; auto is k-means, or a Gaussian mixture where the intensities blend into each other."""
+    """How places are grouped; auto is k-means, spherical on texture, a Gaussian mixture where neither forms groups."""
 
     covariance: Literal["full", "diag", "tied"] = "full"
     """Shape of the clusters of a Gaussian mixture."""
@@ -231,6 +231,19 @@ class SegmentationConfig(RunConfig):
 
     restarts: Annotated[int, Field(ge=1, le=100)] = 8
     """Fits from different seeds, of which the best is kept."""
+
+    def fields_to_fit(self, other: SegmentationConfig) -> list[str]:
+        """Names of the fields in which `other` differs and that change what is clustered, not only how.
+
+        >>> SegmentationConfig().fields_to_fit(SegmentationConfig(method="joint", smoothing=1))
+        ['method']
+        """
+        names = ["features", "stride"]
+        if {self.method, other.method} & {"joint", "regions"}:
+            names.append("method")  # these two choose their features for themselves
+        if other.method == "joint":
+            names.append("refine_steps")
+        return [name for name in names if getattr(self, name) != getattr(other, name)]
 
 
 class ObjectsConfig(Config):

@@ -15,6 +15,7 @@ from .images.normalise import Normaliser
 from .images.sample import Block, sample_blocks
 from .model import Autoencoder, has_shipped
 from .progress import Progress, Report
+from .refine import refine
 from .segment.choice import choose_space
 from .segment.choose import choose_k
 from .segment.cluster import Clusters, fit_clusters, matched, reorder
@@ -30,10 +31,26 @@ if TYPE_CHECKING:
 
 BUDGET = 2_000_000
 """Pixels whose maps are held at once while fitting."""
-
-
+DEFERRING = ("auto", "joint")
+"""Methods that leave open how places become clusters: joint refinement tunes the encoder, then does as usual."""
 CANVAS = 300_000
 """Cells of features that are kept to see which clusters survive smoothing."""
+
+
+UNTOUCHED = "The encoder was not fine-tuned, for these features do not use it: texture and mixed do."
+
+
+@dataclass(frozen=True)
+class View:
+    """What the places of a stack are told apart by."""
+
+    model: Autoencoder
+    maps: list[Maps]
+    """Of the blocks on which everything is fitted."""
+    space: FeatureSpace
+    method: str
+    sentence: str
+    """What was chosen, and why."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +139,29 @@ def default_model(stack: Stack, config: SegmentationConfig, report: Report) -> A
     return train(stack, training, report=report)
 
 
+def view(
+    model: Autoencoder,
+    stack: Stack,
+    config: SegmentationConfig,
+    grid: int,
+    anisotropy: tuple[float, ...],
+    report: Report,
+) -> View:
+    """The features that `stack` calls for, through `model`, or one fine-tuned if the method and the features ask it."""
+    placed = config.but(stride=grid)
+    maps = fitting_maps(model, stack, config, grid, report, fit_normaliser(model, stack, config))
+    report(Progress("cluster", 0, 1))
+    space, method, why = choose(placed, maps, anisotropy)
+    if config.method != "joint":
+        return View(model, maps, space, method, why)
+    if space.sources == {"raw"}:
+        return View(model, maps, space, method, f"{why} {UNTOUCHED}")
+    model = refine(model, fitting_blocks(stack, config), config, report)
+    maps = fitting_maps(model, stack, config, grid, report, fit_normaliser(model, stack, config))
+    space = fit_space(placed.but(features=space.name), maps, anisotropy)
+    return View(model, maps, space, method, f"{why} The encoder was fine-tuned for it in {config.refine_steps} steps.")
+
+
 def choose(
     config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]
 ) -> tuple[FeatureSpace, str, str]:
@@ -133,16 +173,16 @@ def choose(
         space = fit_space(config.but(features="mixed"), maps, anisotropy)
         return space, "regions", "Whole regions are merged by what they look like and by the edges between them."
     space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
-    return space, method if config.method == "auto" else config.method, choice.sentence
+    return space, method if config.method in DEFERRING else config.method, choice.sentence
 
 
 def method_of(asked: str, features: str) -> str:
     """The method that is meant where the features are known.
 
-    >>> method_of("auto", "texture"), method_of("gmm", "texture")
-    ('spherical', 'gmm')
+    >>> method_of("auto", "texture"), method_of("joint", "intensity"), method_of("gmm", "texture")
+    ('spherical', 'kmeans', 'gmm')
     """
-    if asked != "auto":
+    if asked not in DEFERRING:
         return asked
     return "spherical" if features == "texture" else "kmeans"
 
@@ -153,7 +193,7 @@ def cluster(sample: Sample, config: SegmentationConfig, method: str, previous: C
     if not k:
         choice = choose_k(sample.x, config, method)
         k, curve, why = choice.k, choice.curve, choice.sentence
-    places = "kmeans" if method in ("regions", "joint") else method
+    places = "kmeans" if method == "regions" else method
     clusters = replace(fit_clusters(sample.x, config, places, k), curve=curve)
     why = " ".join(part for part in (why, clusters.note) if part)
     if previous is not None and previous.sample.shape[1] == clusters.sample.shape[1]:

@@ -13,15 +13,13 @@ from .config import SegmentationConfig
 from .encoding import check_channels
 from .fitting import (
     Sample,
-    choose,
     cluster,
     default_model,
     fit_normaliser,
-    fitting_blocks,
-    fitting_maps,
     largest,
     method_of,
     sample_places,
+    view,
 )
 from .gestures import Gestures
 from .granularity import coarser, finer
@@ -32,7 +30,6 @@ from .labelling import IN_MEMORY, Labeller, Prepared, finished, reach, spread
 from .model import Autoencoder
 from .packing import pack, unpack
 from .progress import Progress, Report, silent
-from .refine import refine
 from .regional import labelled, regions_of
 from .segment import smooth
 from .segment.cluster import Clusters
@@ -101,32 +98,29 @@ class Segmenter(Gestures):
         devices.use_threads(config.threads)
         model = (model or default_model(stack, config, report)).on(config.device)
         check_channels(model, stack)
-        if config.method == "joint":
-            model = refine(model, fitting_blocks(stack, config), config, report)
         finest = min(stack.spacing)
         anisotropy = tuple(spacing / finest for spacing in stack.spacing)
         grid = grid_of(config, largest(stack))
-        maps = fitting_maps(model, stack, config, grid, report, fit_normaliser(model, stack, config))
-        report(Progress("cluster", 0, 1))
-        space, method, sentence = choose(config.but(stride=grid), maps, anisotropy)
-        sample, patches = sample_places(maps, space, config.samples, config.seed)
-        clusters, why = cluster(sample, config, method, None)
+        seen = view(model, stack, config, grid, anisotropy, report)
+        model, space = seen.model, seen.space
+        sample, patches = sample_places(seen.maps, space, config.samples, config.seed)
+        clusters, why = cluster(sample, config, seen.method, None)
         tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
         usual = max(drift.error(model, image, fit_normaliser(model, stack, config)) for image in stack.images[:FEW])
         report(Progress("cluster", 1, 1))
-        sentence = " ".join(part for part in (sentence, why) if part)
-        fitted = cls(model, config, space, method, clusters, tree, Edits(), sentence, anisotropy, grid, sample, usual)
-        return replace(fitted, canvas=Canvas(patches))
+        sentence = " ".join(part for part in (seen.sentence, why) if part)
+        found = (space, seen.method, clusters, tree, Edits(), sentence)
+        return cls(model, config, *found, anisotropy, grid, sample, usual, canvas=Canvas(patches))
 
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
 
-        `changes` are fields of SegmentationConfig that need no encoding: all but features and stride.
+        `changes` are fields of SegmentationConfig that need no encoding: all but features and stride, and a method that
+        chooses its own features (regions, joint).
         """
-        for name in ("features", "stride"):
-            if changes.get(name, getattr(self.config, name)) != getattr(self.config, name):
-                raise ValueError(f"other {name} need encoding: fit a new Segmenter with {name}={changes[name]!r}")
         config = self.config.but(**changes)
+        for name in self.config.fields_to_fit(config):
+            raise ValueError(f"another {name} needs encoding: fit a new Segmenter with {name}={changes[name]!r}")
         refit = {"n_clusters", "max_clusters", "method", "covariance", "samples", "restarts", "seed"}
         if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
             return replace(self, config=config)

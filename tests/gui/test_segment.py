@@ -70,6 +70,19 @@ def test_sliding_reclusters_into_the_same_layer_as_one_step(viewer, segment_dock
     assert segment_dock.table.rowCount() == 3
 
 
+def test_another_method_is_what_a_new_run_would_use(viewer, segment_dock, qtbot, image):
+    viewer.add_image(image)
+    segment_dock.forms[1].write({"features": "mixed", "refine_steps": 2})
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    combo = segment_dock.forms[1].controls["method"].widget
+    combo.setCurrentIndex(combo.findData("joint"))
+    combo.activated.emit(combo.currentIndex())
+    settle(qtbot, segment_dock)
+    assert current().segmenter.model.info["refined"] == 2
+    assert "fine-tuned" in segment_dock.says.text()
+
+
 def test_previews_while_dragging_leave_no_step(viewer, segment_dock, qtbot, image):
     viewer.add_image(image)
     slide(segment_dock, "n_clusters", 2)

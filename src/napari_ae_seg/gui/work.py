@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from .sources import Images
     from .strokes import Strokes
 
-ANEW = ("features", "stride", "normalise", "surround", "device", "threads")
-"""Fields that need the image to be encoded again; all others change the clusters alone."""
-
-
+ANEW = {"normalise", "surround", "device", "threads"}
+"""Fields that need the image to be encoded again, besides those that need a new fit."""
 FINISH = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "cut")
 """Fields that change how labels are finished, and no cluster."""
 
@@ -91,7 +89,7 @@ def change(result: Result, config: SegmentationConfig, quick: bool, report: Repo
     changed = {name: value for name, value in config if value != getattr(result.segmenter.config, name)}
     if not changed:
         return result
-    if any(name in ANEW for name in changed) or not result.live:
+    if ANEW & changed.keys() or result.segmenter.config.fields_to_fit(config) or not result.live:
         return segment(replace(result.request, config=config, refit=True), report)
     segmenter = result.segmenter.recluster(**changed)
     return relabel(result, segmenter, ("recluster", changed), quick, report)
