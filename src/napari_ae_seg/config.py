@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
-FeatureName = Literal["auto", "intensity", "mixed", "texture", "latent", "multiscale", "decoder"]
+FeatureName = Literal["auto", "intensity", "evened", "mixed", "texture", "latent", "multiscale", "decoder"]
 MethodName = Literal["auto", "kmeans", "gmm", "bayes", "ward", "hdbscan", "spherical", "regions", "joint"]
 
 
@@ -185,7 +185,7 @@ class SegmentationConfig(RunConfig):
     """Largest number of clusters that the automatic choice considers."""
 
     features: FeatureName = "auto"
-    """What is clustered: intensity, texture, a mix of both, or what the network says; auto chooses from the data."""
+    """What is clustered: intensity (evened: less its broad background), texture, both, or what the network says."""
 
     method: MethodName = "auto"
     """How places are grouped; auto is k-means, spherical on texture, a Gaussian mixture where neither forms groups."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_ae_seg.config import SegmentationConfig
-from napari_ae_seg.segment.features import SPACES, draw, fit_evened, fit_space, grid_of
+from napari_ae_seg.segment.features import SPACES, draw, fit_space, grid_of
 from napari_ae_seg.segment.maps import Maps
 from napari_ae_seg.segment.space import FeatureSpace
 from napari_ae_seg.segment.tone import Tone
@@ -75,7 +75,7 @@ def test_a_tile_of_an_anisotropic_volume_gives_the_features_of_the_whole():
 
 def test_evened_intensities_of_a_tile_are_those_of_the_whole():
     whole = maps_of(noise(1, 360, 16))
-    space = fit_evened(SegmentationConfig(), [whole])
+    space = fit_space(SegmentationConfig(features="evened"), [whole])
     align = math.lcm(space.align, 8)
     halo = space.halo + -space.halo % align
     tile = space.transform(cropped(whole, (160 - halo, 0), (192 + halo, 16)))
@@ -88,7 +88,7 @@ def test_evened_intensities_stand_out_from_a_sloping_background():
     slope = torch.linspace(0, 3, 200).expand(200, 200).clone()
     slope[:, ::20] += 1
     maps = maps_of(slope[None])
-    plain, evened = fitted("intensity", maps, 1), fit_evened(SegmentationConfig(stride=1), [maps])
+    plain, evened = fitted("intensity", maps, 1), fitted("evened", maps, 1)
 
     def stands_out(space):
         row = space.transform(maps)[0, 100]
@@ -184,7 +184,7 @@ def test_grid_follows_the_longer_side_unless_told():
 
 def test_unknown_features_are_refused_by_name():
     config = SegmentationConfig(features="auto")
-    with pytest.raises(ValueError, match="no features 'auto'; there are intensity, mixed"):
+    with pytest.raises(ValueError, match="no features 'auto'; there are intensity, evened"):
         fit_space(config, [maps_of(noise(1, 8, 8))])
 
 

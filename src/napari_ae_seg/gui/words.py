@@ -102,6 +102,7 @@ FIELD_CHOICES: dict[tuple[str, Any], str] = {
     ("loss", "huber"): "Huber",
     ("latents", "none"): "not used",
     ("latents", "multiscale"): "of all levels",
+    ("features", "evened"): "evened intensity",
     ("features", "mixed"): "intensity and texture",
     ("features", "latent"): "latents",
     ("features", "multiscale"): "all scales",

@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from ..config import Config
 
 NBSP = chr(0xA0)
+WORDS = {
+    "kmeans": "k-means",
+    "gmm": "Gaussian mixture",
+    "bayes": "Bayesian mixture",
+    "evened": "evened intensity",
+    "mixed": "intensity and texture",
+}
+"""What a method, or a kind of features, is called; the others are called as they are."""
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: #1a202c; background: #fff;
@@ -104,8 +112,8 @@ def measure(spacing: tuple[float, ...], units: tuple[str, ...]) -> str:
 
 
 def word(name: str) -> str:
-    """What a method is called."""
-    return {"kmeans": "k-means", "gmm": "Gaussian mixture", "bayes": "Bayesian mixture"}.get(name, escape(name))
+    """What a person calls it."""
+    return WORDS.get(name, escape(name))
 
 
 def _is_number(text: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_ae_seg.segment.features import fit_evened, fit_space, pick
+from napari_ae_seg.segment.features import fit_space, pick
 from napari_ae_seg.segment.kmeans import assign, kmeans
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def choose_space(
     """The space of features that `maps` call for, fitted, the method for it, and why."""
     k = k or ASSUMED_K
     spaces = {"intensity": fit_space(config.but(features="intensity"), maps, anisotropy)}
-    spaces["evened"] = fit_evened(config, maps, anisotropy)
+    spaces["evened"] = fit_space(config.but(features="evened"), maps, anisotropy)
     branches = {"intensity": judge(spaces["intensity"], maps, k, seed)}
     other = "evened"
     if torn(branches["intensity"]):

@@ -57,13 +57,6 @@ def fit_space(
     return SPACES[config.features](_Fitting(config, maps, anisotropy))
 
 
-def fit_evened(
-    config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float] | None = None
-) -> FeatureSpace:
-    """Intensities less most of their broad background, so that an object counts as bright if it is so for its place."""
-    return _evened(_Fitting(config, maps, anisotropy))
-
-
 def draw(space: FeatureSpace, maps: Sequence[Maps], n: int, seed: int) -> np.ndarray:
     """Features of at most `n` random places where there is data: (<= n, n_features)."""
     rows = [space.transform(block)[:, block.cells(space.grid)].T for block in maps]
@@ -175,10 +168,11 @@ def _intensity(fit: _Fitting) -> FeatureSpace:
 
 
 def _evened(fit: _Fitting) -> FeatureSpace:
+    """Intensities less most of their broad background, so that an object counts as bright if it is so for its place."""
     channels = len(fit.standard("raw")[0])
     sigma = BACKGROUND.get(len(fit.anisotropy), BACKGROUND[2])
     terms = (_image(fit, channels, fit.fine), _image(fit, channels, sigma, -EVENED))
-    return fit.space("intensity", channels, terms, "The intensities, evened against their broad background.")
+    return fit.space("evened", channels, terms, "The intensities, evened against their broad background.")
 
 
 def _mixed(fit: _Fitting) -> FeatureSpace:
@@ -218,6 +212,7 @@ def _decoder(fit: _Fitting) -> FeatureSpace:
 
 SPACES: dict[str, Callable[[_Fitting], FeatureSpace]] = {
     "intensity": _intensity,
+    "evened": _evened,
     "mixed": _mixed,
     "texture": _texture,
     "latent": _latent,
