@@ -85,6 +85,20 @@ def test_umap_names_its_extra_where_it_is_missing(monkeypatch):
         umap(np.zeros((5, 2)))
 
 
+def test_umap_keeps_apart_what_is_apart_and_lays_out_new_points_among_their_like():
+    pytest.importorskip("umap")
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0, 1, (60, 5)), rng.normal(20, 1, (60, 5))]).astype(np.float32)
+    project = umap(x)
+    laid = project(x)
+    low, high = laid[:60], laid[60:]
+    between = np.linalg.norm(low.mean(0) - high.mean(0))
+    assert between > 2 * max(low.std(), high.std())
+    new = project(np.full((1, 5), 20, np.float32))[0]
+    assert np.linalg.norm(new - high.mean(0)) < np.linalg.norm(new - low.mean(0))
+    np.testing.assert_array_equal(umap(x)(x), laid)
+
+
 def test_a_mask_of_few_corners_is_what_they_enclose():
     mask = polygon_mask([(0, 0), (SIDE, 0), (0, SIDE)])
     assert mask[10, 10]
