@@ -4,9 +4,12 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 import napari_ae_seg as ae
 from napari_ae_seg import encoding, segmenter
+from napari_ae_seg.fitting import choose
+from napari_ae_seg.segment.maps import Maps
 
 
 def scene(seed=0, shape=(120, 150), noise=0.1):
@@ -180,6 +183,25 @@ def test_what_changes_the_features_needs_a_new_fit(fitted, change):
         fitted.recluster(**change)
 
 
+def test_regions_are_told_by_texture_only_where_their_number_is_given():
+    generator = torch.Generator().manual_seed(0)
+    level = 0.3 * torch.randn((2, 96, 96), generator=generator)
+    level[0, :, 48:] += 2
+    maps = [Maps(torch.randn((1, 96, 96), generator=generator), [level], [1], torch.ones(96, 96, dtype=torch.bool))]
+
+    def features(k):
+        return choose(ae.SegmentationConfig(method="regions", n_clusters=k), maps, (1.0, 1.0))[0].name
+
+    assert (features(2), features(0)) == ("texture", "mixed")
+
+
+def test_whether_regions_are_counted_or_found_needs_a_new_fit(model, stack):
+    found = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(method="regions", n_clusters=3))
+    assert found.recluster(n_clusters=4).config.n_clusters == 4
+    with pytest.raises(ValueError, match="another n_clusters needs encoding"):
+        found.recluster(n_clusters=0)
+
+
 def test_joint_tunes_the_encoder_only_where_the_features_ask_it(model, stack):
     def fit(features):
         config = ae.SegmentationConfig(n_clusters=3, method="joint", refine_steps=2, features=features)
@@ -189,7 +211,7 @@ def test_joint_tunes_the_encoder_only_where_the_features_ask_it(model, stack):
     assert asked.model.info["refined"] == 2
     assert "fine-tuned for it in 2 steps" in asked.sentence
     assert idle.model is model
-    assert "not fine-tuned" in idle.sentence
+    assert "nothing to do" in idle.sentence
 
 
 def test_background_is_label_0(fitted, stack, segments):

@@ -241,6 +241,8 @@ class SegmentationConfig(RunConfig):
         names = ["features", "stride"]
         if {self.method, other.method} & {"joint", "regions"}:
             names.append("method")  # these two choose their features for themselves
+        if other.method == "regions" and other.features == "auto" and not self.n_clusters * other.n_clusters:
+            names.append("n_clusters")
         if other.method == "joint":
             names.append("refine_steps")
         return [name for name in names if getattr(self, name) != getattr(other, name)]

@@ -37,7 +37,8 @@ CANVAS = 300_000
 """Cells of features that are kept to see which clusters survive smoothing."""
 
 
-UNTOUCHED = "The encoder was not fine-tuned, for these features do not use it: texture and mixed do."
+UNTOUCHED = "Joint fine-tuning had nothing to do: these features do not use the encoder."
+REGIONS = "Whole regions are merged by what they look like and by the edges between them."
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,18 @@ def choose(
         space = fit_space(config, maps, anisotropy)
         return space, method_of(config.method, space.name), space.sentence
     if config.method == "regions":
-        space = fit_space(config.but(features="mixed"), maps, anisotropy)
-        return space, "regions", "Whole regions are merged by what they look like and by the edges between them."
+        return _region_space(config, maps, anisotropy), "regions", REGIONS
     space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
     return space, method if config.method in DEFERRING else config.method, choice.sentence
+
+
+def _region_space(config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]) -> FeatureSpace:
+    """Texture if it tells so many regions apart, else texture and intensity: the number of regions is told by edges."""
+    if config.n_clusters:
+        space, _, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
+        if choice.features == "texture":
+            return space
+    return fit_space(config.but(features="mixed"), maps, anisotropy)
 
 
 def method_of(asked: str, features: str) -> str:

@@ -115,8 +115,8 @@ class Segmenter(Gestures):
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
 
-        `changes` are fields of SegmentationConfig that need no encoding: all but features and stride, and a method that
-        chooses its own features (regions, joint).
+        `changes` are fields of SegmentationConfig that need no encoding: all but features and stride, a method that
+        chooses its own features (regions, joint), and whether regions are counted or found.
         """
         config = self.config.but(**changes)
         for name in self.config.fields_to_fit(config):

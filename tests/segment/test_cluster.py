@@ -118,6 +118,13 @@ def test_places_without_data_are_left_out_and_none_at_all_is_an_error(blobs):
         fit_clusters(x, CONFIG, "regions", 2)
 
 
+def test_a_single_feature_has_no_direction():
+    x = np.array([[1.0], [1.1], [5.0], [5.1], [9.0], [9.1]])
+    clusters = fit_clusters(x, CONFIG, "spherical", 3)
+    assert clusters.sample_labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert "no direction" in clusters.note
+
+
 def test_spherical_clusters_are_directions_that_places_between_them_do_not_pull_at():
     rng = np.random.default_rng(0)
     arms = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [-1, -1, -1]])

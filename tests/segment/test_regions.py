@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import cut_tree, linkage
 
 from napari_ae_seg.segment.adjacency import borders, region_means
-from napari_ae_seg.segment.merging import TEXTURES, Rule, merge_tree
+from napari_ae_seg.segment.merging import TEXTURES, Rule, merge_alike, merge_tree
 from napari_ae_seg.segment.regions import Regions, fit_regions
 
 RNG = np.random.default_rng(0)
@@ -118,3 +119,30 @@ def test_a_strong_edge_keeps_apart_what_looks_alike():
 def test_an_image_without_any_data_says_so():
     with pytest.raises(ValueError, match="no valid pixel"):
         fit_regions(np.zeros((1, 4, 4)), np.zeros((1, 4, 4)), np.zeros((4, 4), bool))
+
+
+def test_fewer_regions_than_there_are_join_what_looks_alike_wherever_it_lies():
+    y, x = np.mgrid[:90, :90]
+    spots = ((y % 30 - 15) ** 2 + (x % 30 - 15) ** 2 < 49).astype(int)
+    image = (4.0 * spots + 0.1 * RNG.standard_normal(spots.shape))[None].astype(np.float32)
+    assert fit_regions(image, image).labels().max() == 10
+    assert agreement(fit_regions(image, image, k=2).labels(), spots) > 0.95
+
+
+def test_alike_regions_merge_in_the_order_of_wards_method():
+    points = RNG.standard_normal((30, 3))
+    merged = merge_alike(np.empty((0, 4)), 30, np.ones(30), points)
+    expected = linkage(points, "ward")
+    for groups in (2, 5, 12):
+        ours, theirs = (cut_tree(tree, groups)[:, 0] for tree in (merged, expected))
+        assert len({*zip(ours.tolist(), theirs.tolist(), strict=True)}) == groups
+    np.testing.assert_allclose(np.sqrt(2 * merged[:, 2]), expected[:, 2])
+
+
+def test_large_regions_weigh_more_in_what_is_alike():
+    tree = merge_tree(np.ones(2), np.zeros((2, 1)), borders(np.array([[1, 2]]), np.zeros((1, 2))))
+    assert merge_alike(tree, 1, np.ones(2), np.zeros((2, 1))).tolist() == tree.tolist()
+    sizes, means = np.array([50, 1, 50]), np.array([[0.0], [4.0], [6.0]])
+    first = merge_alike(np.empty((0, 4)), 3, sizes, means)[0]
+    assert sorted(first[:2]) == [1, 2]
+    assert first[3] == 51

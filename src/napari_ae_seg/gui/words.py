@@ -72,6 +72,8 @@ CHOICES = {
     "bayes": "Bayesian mixture",
     "ward": "Ward",
     "hdbscan": "HDBSCAN",
+    "spherical": "spherical k-means",
+    "regions": "merging of regions",
     "joint": "joint fine-tuning",
     "logistic": "logistic regression",
     "forest": "random forest",
@@ -157,7 +159,7 @@ RELEVANT: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "refine_steps": lambda v: v["method"] == "joint",
     "strength": lambda v: v["learner"] == "logistic",
     "trees": lambda v: v["learner"] != "logistic",
-    "restarts": lambda v: v["method"] in ("auto", "kmeans", "gmm", "spherical"),
+    "restarts": lambda v: v["method"] in ("auto", "joint", "kmeans", "gmm", "spherical"),
 }
 """Fields that matter only for some values of others; they are hidden while they do not."""
 

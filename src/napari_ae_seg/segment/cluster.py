@@ -141,6 +141,8 @@ def fit_clusters(
     most = _distinct(points, k)
     note = "" if most >= k else f"the image holds {most} distinct places, too few for {k} clusters"
     k = min(k, most)
+    if method == "spherical" and points.shape[1] == 1:
+        method, note = "kmeans", note or "a single feature has no direction, so k-means made the clusters"
     fitted = METHODS[method](points, k, config)
     if method == "hdbscan" and fitted.model.k < k:
         note = note or f"HDBSCAN found {fitted.model.k} dense groups, of at most {k}"

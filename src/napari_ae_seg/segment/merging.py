@@ -1,4 +1,4 @@
-"""Greedy merging of touching regions into a tree."""
+"""Greedy merging of regions into a tree: of those that touch, then of those that are alike."""
 
 from __future__ import annotations
 
@@ -52,6 +52,58 @@ def merge_tree(sizes: np.ndarray, means: np.ndarray, found: Borders, rule: Rule 
     [[1.0, 2.0, 3.0], [0.0, 3.0, 4.0]]
     """
     return _Merging(sizes, means, found, rule).run()
+
+
+def merge_alike(tree: np.ndarray, count: int, sizes: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """The same `tree` up to where `count` regions remain, from where on the most alike merge wherever they lie.
+
+    `sizes` (n,) and `means` (n, F) are those of the leaves. Alike are two whose merging grows the variance least.
+
+    >>> tree = np.array([[0, 1, 1.0, 2], [3, 2, 2.0, 3]])
+    >>> merge_alike(tree, 3, np.ones(3), np.array([[0.0], [5.0], [0.5]]))[:, :2].astype(int).tolist()
+    [[0, 2], [3, 1]]
+    """
+    count = min(count, len(tree) + 1)
+    kept = tree[: len(tree) + 1 - count]
+    weight, total = [*sizes.astype(np.float64)], [*(means * sizes[:, None]).astype(np.float64)]
+    for a, b in kept[:, :2].astype(int):
+        weight.append(weight[a] + weight[b])
+        total.append(total[a] + total[b])
+    nodes = np.setdiff1d(np.arange(len(weight)), kept[:, :2].astype(int))
+    weights = np.array([weight[i] for i in nodes])
+    merges = _ward(weights, np.stack([total[i] for i in nodes]) / weights[:, None])
+    rows, base, pixels = [*kept], kept[-1, 2] if len(kept) else 0.0, dict(zip(nodes, weights, strict=True))
+    where = list(nodes)  # the node that each of the remaining regions is in
+    for step, (cost, a, b) in enumerate(merges, start=len(sizes) + len(kept)):
+        pixels[step] = pixels[where[a]] + pixels[where[b]]
+        rows.append(np.array([where[a], where[b], base + cost, pixels[step]]))
+        where[a] = step  # the survivor of a merge is known by its first
+    return np.array(rows).reshape(-1, 4)
+
+
+def _ward(weights: np.ndarray, means: np.ndarray) -> list[tuple[float, int, int]]:
+    """Merges (cost, a, b) by rising cost, `b` becoming part of `a`, found along chains of nearest neighbours."""
+    weight, mean = weights.copy(), means.copy()
+    chain: list[int] = []
+    merges: list[tuple[float, int, int]] = []
+    while len(merges) < len(weights) - 1:
+        if not chain:
+            chain = [int(np.isfinite(weight).argmax())]
+        a = chain[-1]
+        cost = ((mean - mean[a]) ** 2).sum(1) * weight * weight[a] / (weight + weight[a])
+        cost[np.isnan(weight)] = np.inf  # merged away
+        cost[a] = np.inf
+        nearest = int(cost.argmin())
+        if len(chain) < 2 or cost[chain[-2]] > cost[nearest]:
+            chain.append(nearest)
+            continue
+        a, b = sorted(chain[-2:])
+        merges.append((float(cost[chain[-2]]), a, b))
+        del chain[-2:]
+        mean[a] = (weight[a] * mean[a] + weight[b] * mean[b]) / (weight[a] + weight[b])
+        weight[a] += weight[b]
+        weight[b] = np.nan
+    return sorted(merges, key=lambda merge: merge[0])
 
 
 class _Merging:

@@ -1,8 +1,9 @@
 """Regions: many tiny ones, merged by what they look like and by the edges between them until few remain.
 
 The tiny regions are the catchment basins of the image's gradient, so that their borders lie on its edges. They merge by
-a `Rule`, the cheapest pair of neighbours first, and the whole tree of merges is kept: any number of regions is a cut
-through it, and coarse and fine cuts nest.
+a `Rule`, the cheapest pair of neighbours first, down to as many as the image shows; whoever asks for fewer gets those
+that look alike as one, wherever they lie: so nuclei become one region and do not drown in what is around them. The
+whole tree of merges is kept: any number of regions is a cut through it, and coarse and fine cuts nest.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_ae_seg.segment.adjacency import borders, region_means
-from napari_ae_seg.segment.merging import TEXTURES, THINGS, Rule, merge_tree
+from napari_ae_seg.segment.merging import TEXTURES, THINGS, Rule, merge_alike, merge_tree
 
 RULES = {"texture": TEXTURES}
 """The rule for some features; THINGS for all others."""
@@ -24,7 +25,7 @@ _GRADIENT, _BASINS = (
     1.0,
     1.5,
 )  # sigmas in pixels of the edge evidence and of the gradient whose basins are the tiny regions
-_PIXELS_PER_REGION, _MOST_REGIONS = 24, 8000
+_PIXELS_PER_REGION, _MOST_REGIONS, _MOST_ALIKE = 24, 8000, 2000
 _COMPONENTS = 8
 _LEAP, _FEW, _NOTHING = 4.0, 64, 0.03  # a leap counts among the last merges, and above a share of the threshold
 
@@ -94,9 +95,9 @@ def fit_regions(
 ) -> Regions:
     """The regions of one image: `guide` (C, *space) is normalised, `features` (F, *grid) on its grid or a coarser one.
 
-    `k` regions remain (0: until the next merge would cost more than the rule's threshold, or many times the one
-    before). `superpixels` is the most tiny regions to start from (0: one per 24 pixels, at most 8000), `anisotropy`
-    the pixel size per axis relative to the smallest.
+    `k` regions remain (0: as many as the image shows, for the next merge of neighbours would cost more than the rule's
+    threshold, or many times the one before). `superpixels` is the most tiny regions to start from (0: one per 24
+    pixels, at most 8000), `anisotropy` the pixel size per axis relative to the smallest.
     """
     space = guide.shape[1:]
     if features.ndim != guide.ndim:
@@ -119,8 +120,9 @@ def fit_regions(
     means = region_means(spread, tiny, count + 1)[1:]
     appearance = np.concatenate([own * region_means(looks, tiny, count + 1)[1:], weight * means], axis=1)
     tree = merge_tree(sizes, appearance, found, rule)
-    k = k or _natural(tree[::-1, 2], rule.threshold)
-    return Regions(tiny, tree, means.astype(np.float32), min(k, count))
+    natural = _natural(tree[::-1, 2], rule.threshold)
+    tree = merge_alike(tree, min(natural, _MOST_ALIKE), sizes, means)
+    return Regions(tiny, tree, means.astype(np.float32), min(k or natural, count))
 
 
 def _natural(costs: np.ndarray, threshold: float) -> int:
