@@ -195,6 +195,19 @@ def test_regions_are_told_by_texture_only_where_their_number_is_given():
     assert (features(2), features(0)) == ("texture", "mixed")
 
 
+def test_regions_that_were_asked_for_mean_the_same_in_every_image(model, stack, tmp_path):
+    ae.Segmenter.fit(model, stack, ae.SegmentationConfig(method="regions", n_clusters=3)).save(tmp_path / "r.aeseg")
+    found = ae.Segmenter.load(tmp_path / "r.aeseg")
+    assert (found.apply(stack).labels == TRUTH).mean() > 0.95
+    turned = ae.read(scene(seed=5)[::-1, ::-1].copy())
+    assert (found.apply(turned).labels == TRUTH[::-1, ::-1]).mean() > 0.95
+    coarse, same, fine = (found.cut(k).apply(stack).labels for k in (2, 3, 6))
+    assert np.array_equal(same, found.apply(stack).labels)
+    assert all(len(np.unique(coarse[same == label])) == 1 for label in (1, 2, 3))
+    assert all(len(np.unique(same[fine == label])) == 1 for label in np.unique(fine))
+    assert np.isin((1, 2, 3), fine).all()
+
+
 def test_whether_regions_are_counted_or_found_needs_a_new_fit(model, stack):
     found = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(method="regions", n_clusters=3))
     assert found.recluster(n_clusters=4).config.n_clusters == 4

@@ -40,14 +40,31 @@ def regions_of(
     ]
 
 
-def labelled(prepared: Prepared, regions: list[Regions], grid: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+def labelled(
+    prepared: Prepared, regions: list[Regions], grid: int, k: int, centres: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels of a cut at `k` (0: as many as were found) and how sure they are: (N, *space) each.
 
-    Labels are numbered as the image splits: a finer cut keeps the numbers of a coarser one and adds the next.
+    A finer cut keeps the numbers of a coarser one and adds the next. The regions that were asked for are numbered like
+    the clusters of these `centres` that they are most like, in every image; those that were found, as the image splits.
     """
     labels = np.stack([one.labels(k) for one in regions])
     sure = [_confidence(one, k, f, part, grid) for one, f, part in zip(regions, prepared.features, labels, strict=True)]
+    if centres is not None:
+        labels = np.stack([_numbers(one, centres)[part] for one, part in zip(regions, labels, strict=True)])
     return labels, np.stack(sure)
+
+
+def _numbers(regions: Regions, centres: np.ndarray) -> np.ndarray:
+    """The number that each label gets, so that 1..K go to what is most like cluster 1..K; 0 and those above K stay."""
+    from scipy.optimize import linear_sum_assignment
+
+    means = regions.prototypes()
+    numbers = np.arange(len(regions.means) + 1)
+    if len(means) == len(centres):
+        away = ((means[:, None] - centres[None]) ** 2).sum(2)
+        numbers[1 : len(means) + 1] = linear_sum_assignment(away)[1] + 1
+    return numbers.astype(np.int32)
 
 
 def _confidence(regions: Regions, k: int, features: torch.Tensor, labels: np.ndarray, grid: int) -> np.ndarray:

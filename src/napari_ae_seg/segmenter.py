@@ -158,7 +158,9 @@ class Segmenter(Gestures):
             labels, confidence = self._clusters_of(prepared, quick, report)
             groups = np.array([0, *self.guide.labels], np.int32)[labels]
         elif self.method == "regions":
-            groups, confidence = labelled(prepared, self._regions_of(prepared), self.space.grid, self.config.cut)
+            centres = self.clusters.centres if self.config.n_clusters else None
+            regions = self._regions_of(prepared)
+            groups, confidence = labelled(prepared, regions, self.space.grid, self.config.cut, centres)
         else:
             labels, confidence = self._clusters_of(prepared, quick, report)
             fine = self.config.cut > self.clusters.k
