@@ -71,6 +71,19 @@ def test_block_by_block_equals_the_whole(model, stack, features, monkeypatch):
     assert (out == whole).mean() > 0.9995  # a tie between two memberships may fall either way
 
 
+@pytest.mark.parametrize("features", ["intensity", "latent", "texture"])
+@pytest.mark.parametrize("change", ["cut", "split"])
+def test_finer_segments_block_by_block_equal_the_whole(model, stack, features, change, monkeypatch):
+    fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=3, features=features))
+    fitted = fitted.cut(8) if change == "cut" else fitted.split(1).merge(2, 3)
+    whole = fitted.apply(stack)
+    monkeypatch.setattr(encoding, "BLOCK", {2: 48, 3: 32})
+    out = np.zeros(whole.labels.shape, np.int32)
+    assert fitted.apply(stack, out=out).table["index"] == whole.table["index"]
+    assert len(whole.table["index"]) == (8 if change == "cut" else 3)
+    assert (out == whole.labels).mean() > 0.9995
+
+
 def test_blocks_larger_than_memory_give_the_same(fitted, stack, segments, monkeypatch):
     monkeypatch.setattr("napari_ae_seg.labelling.SCORES", 0)
     out = np.zeros(segments.labels.shape, np.int32)
@@ -307,8 +320,10 @@ def test_the_image_may_be_normalised_by_itself(model, stack, segments):
 def test_what_is_too_large_for_memory_is_labelled_block_by_block(fitted, stack, segments, monkeypatch):
     monkeypatch.setattr(segmenter, "IN_MEMORY", 100)
     assert np.array_equal(fitted.apply(stack).labels, segments.labels)
-    with pytest.raises(ValueError, match="n_clusters=9"):
-        fitted.cut(9).apply(stack)
+    assert fitted.cut(9).apply(stack).labels.max() == 9
+    regions = ae.Segmenter.fit(fitted.model, stack, ae.SegmentationConfig(n_clusters=3, method="regions"))
+    with pytest.raises(ValueError, match="too large for regions: choose another method"):
+        regions.apply(stack)
 
 
 def test_a_volume_is_segmented_as_one():

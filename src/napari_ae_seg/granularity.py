@@ -10,6 +10,8 @@ import torch
 from .labelling import Prepared, spread
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .segment.tree import Tree
 
 
@@ -19,6 +21,12 @@ def coarser(tree: Tree, cut: int) -> np.ndarray:
         return np.arange(tree.k + 1)
     names = tree.cut_colours(min(cut, tree.k)) + 1
     return np.concatenate([[0], names[np.searchsorted(tree.owner, np.arange(tree.k))]])
+
+
+def parted(features: Tensor, tree: Tree, labels: np.ndarray, cut: int) -> np.ndarray:
+    """Segments (*space) of a part of an image whose clusters are `labels`, by the tree as it was fitted."""
+    leaves = tree.descend(features, torch.from_numpy(labels).long().to(features.device) - 1)
+    return np.asarray(np.append(tree.cut_colours(cut) + 1, 0)[leaves.cpu().numpy()])
 
 
 def finer(prepared: Prepared, tree: Tree, grid: int, labels: np.ndarray, cut: int) -> np.ndarray:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from .encoding import encode_array, scaled, sides
-from .images.tiles import Tile, tiles
+from .images.axes import Region
+from .images.tiles import Tile, padded, tiles
 from .progress import Progress, Report
 from .segment import filters, smooth
 from .segment.tidy import tidy
@@ -39,10 +40,9 @@ IN_MEMORY = 64_000_000
 TIDY_HALO = 64
 """Farthest that tidying looks beyond a block, in pixels."""
 
-Region = tuple[slice, ...]
 Write = Callable[[int, Tile, np.ndarray, np.ndarray, np.ndarray], None]
 """Takes sample n, a tile, and its native values, labels and confidence, halo included."""
-After = Callable[[np.ndarray], np.ndarray]
+After = Callable[[np.ndarray, Tensor | None], np.ndarray]
 
 
 class Scorer(Protocol):
@@ -103,7 +103,9 @@ class Labeller:
     anisotropy: tuple[float, ...]
     grid: int
     after: After | None = None
-    """Changes the labels of a block, halo included, before they are written."""
+    """Changes the labels of a block, halo included, before they are written; takes its features (F, *space), too."""
+    looks: bool = False
+    """Whether `after` looks at the features: they are made once more for every block, for they are not kept."""
     reach: int = 0
     """Pixels around a block that `after` depends on."""
     side: int = 0
@@ -111,15 +113,11 @@ class Labeller:
     def encoded(self, image: Image, n: int, report: Report, everything: bool = False) -> Iterator[tuple[Tile, Maps]]:
         """Every block of sample `n` with its maps: what the features need of them, or `everything`."""
         wanted = None if everything else self.space.sources
-        network = wanted != {"raw"}
-        align = math.lcm(self.model.net.align, self.grid, self.space.align)
-        halo = self.space.halo + align + (self.model.net.halo if network else 0) + self.scorer.halo * self.space.grid
+        halo, align = self._margin(wanted)
         todo = list(tiles(image.shape[2:], sides(image.shape[2:], self.side, align), halo, align))
         for done, tile in enumerate(todo):
             report(Progress("encode", n * len(todo) + done, image.shape[0] * len(todo)))
-            raw = image.block(n, tile.outer)
-            decoder = self.space.name == "decoder"
-            yield tile, encode_array(self.model, raw, self.grid, decoder, self.normaliser, wanted)
+            yield tile, self._maps(image.block(n, tile.outer), wanted)
 
     def prepared(self, image: Image, report: Report) -> Prepared:
         """The pixels and features of `image`, to be labelled many times."""
@@ -137,6 +135,24 @@ class Labeller:
                 whole[scaled(tile.core, self.space.grid)] = part[scaled(tile.inner, self.space.grid)]
             found.append(whole)
         return found
+
+    def features_in(self, image: Image, n: int, region: Region) -> Tensor:
+        """Features (F, *region) of every pixel of a region of sample `n` that starts at a multiple of the grid."""
+        halo, align = self._margin(self.space.sources)
+        outer = padded(region, halo, image.shape[2:], align)
+        raw = image.block(n, outer)
+        whole = spread(self.space.transform(self._maps(raw, self.space.sources)), self.space.grid, raw.shape[1:])
+        inner = (slice(r.start - o.start, r.stop - o.start) for r, o in zip(region, outer, strict=True))
+        return whole[(slice(None), *inner)]
+
+    def _maps(self, raw: np.ndarray, wanted: set[str] | None) -> Maps:
+        return encode_array(self.model, raw, self.grid, self.space.name == "decoder", self.normaliser, wanted)
+
+    def _margin(self, wanted: set[str] | None) -> tuple[int, int]:
+        """The halo that a block needs, and what its corners are multiples of."""
+        align = math.lcm(self.model.net.align, self.grid, self.space.align)
+        network = 0 if wanted == {"raw"} else self.model.net.halo
+        return self.space.halo + align + network + self.scorer.halo * self.space.grid, align
 
     def latents(self, image: Image, report: Report) -> list[Tensor]:
         """Per sample of `image` the latent map (latents, *space / stride) on the CPU, as the network gives it."""
@@ -196,7 +212,7 @@ class Labeller:
             part = scores.read(scaled(tile.outer, self.grid)[1:]).to(self.model.device)
             labels, confidence = self._memberships(part, block, sigma)
             if self.after:
-                labels = self.after(labels)
+                labels = self.after(labels, self.features_in(image, n, tile.outer) if self.looks else None)
             write(n, tile, block, labels, confidence)
 
     def _memberships(

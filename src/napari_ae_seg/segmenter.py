@@ -22,7 +22,7 @@ from .fitting import (
     view,
 )
 from .gestures import Gestures
-from .granularity import coarser, finer
+from .granularity import coarser, finer, parted
 from .guiding import Guided, checked, fit_guide_space, identity, joined, learn, painted_on
 from .images.resample import resampled, stretched
 from .images.stack import Stack
@@ -309,13 +309,7 @@ class Segmenter(Gestures):
             return self.label(self._labeller(image).prepared(image, report), report=report)
         if self.method == "regions":
             raise ValueError(f"{image.name} is too large for regions: choose another method, such as kmeans")
-        if self.config.cut > self.clusters.k:
-            raise ValueError(
-                f"{image.name} is labelled block by block, where cut={self.config.cut} cannot be more than the "
-                f"{self.clusters.k} clusters; fit it with n_clusters={self.config.cut} instead"
-            )
-        if self.edits.splits and not self.guide:
-            raise ValueError(f"{image.name} is labelled block by block, where segments cannot be split: add clusters")
+        fine = self.config.cut > self.clusters.k and not self.guide
         lookup = np.array([0, *self.guide.labels], np.int32) if self.guide else self._lookup()
         drawn = painted_on(self.edits, image)
         tally = Tally.empty(max(self.tree.leaves, self.edits.highest(int(lookup.max()))), image.shape[1])
@@ -331,9 +325,14 @@ class Segmenter(Gestures):
                 image.put(confidence, n, tile.core, sure[tile.inner])
             tally.add(part, sure[tile.inner], raw[(slice(None), *tile.inner)])
 
-        labeller = self._labeller(
-            image, after=lambda part: finished(lookup[part], self.edits, self.config), reach=reach(self.config)
-        )
+        def after(part: np.ndarray, features: Tensor | None) -> np.ndarray:
+            if features is None:
+                return finished(lookup[part], self.edits, self.config)
+            groups = parted(features, self.tree, part, self.config.cut) if fine else lookup[part]
+            return finished(groups, self.edits, self.config, features.cpu().numpy())
+
+        looks = fine or bool(self.edits.splits and not self.guide)
+        labeller = self._labeller(image, after=after, looks=looks, reach=reach(self.config))
         labeller.label(image, None, write, report)
         return self._segments(image, labels, confidence, tally)
 

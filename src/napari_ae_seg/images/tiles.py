@@ -32,12 +32,21 @@ def tiles(shape: Sequence[int], size: int | Sequence[int], halo: int | Sequence[
     sizes = [-(-one // align) * align for one in sizes]
     for starts in itertools.product(*(range(0, length, one) for length, one in zip(shape, sizes, strict=True))):
         core = tuple(slice(s, min(s + one, n)) for s, one, n in zip(starts, sizes, shape, strict=True))
-        outer = tuple(
-            slice(max(0, c.start - h) // align * align, min(-(-(c.stop + h) // align) * align, n))
-            for c, h, n in zip(core, halos, shape, strict=True)
-        )
+        outer = padded(core, halos, shape, align)
         inner = tuple(slice(c.start - o.start, c.stop - o.start) for c, o in zip(core, outer, strict=True))
         yield Tile(core, outer, inner)
+
+
+def padded(region: Region, halo: int | Sequence[int], shape: Sequence[int], align: int = 1) -> Region:
+    """`region` with a halo, starting at a multiple of `align` and ending at one or at the image's end.
+
+    >>> padded((slice(4, 8),), 1, (9,), align=2)
+    (slice(2, 9, None),)
+    """
+    return tuple(
+        slice(max(0, r.start - h) // align * align, min(-(-(r.stop + h) // align) * align, n))
+        for r, h, n in zip(region, _each(halo, len(shape)), shape, strict=True)
+    )
 
 
 def _each(value: int | Sequence[int], count: int) -> list[int]:
