@@ -176,6 +176,22 @@ def test_a_cut_below_the_clusters_merges_and_above_splits(fitted, stack, segment
         assert all(len(np.unique(within[labels == label])) == 1 for label in np.unique(labels))
 
 
+def test_every_cut_gives_as_many_segments_as_asked(model):
+    rough = ae.read(scene(noise=0.4))
+    fitted = ae.Segmenter.fit(model, rough, ae.SegmentationConfig(n_clusters=3))
+    prepared = fitted.prepare(rough)
+    most = fitted.cut(64).tree.leaves
+    assert most > 40
+    assert [len(np.unique(fitted.cut(k).label(prepared).labels)) for k in range(2, most + 1)] == [*range(2, most + 1)]
+
+
+def test_a_fine_cut_means_the_same_where_a_cluster_is_missing(fitted):
+    fine = fitted.cut(6)
+    left = fine.apply(ae.read(scene()[:, :115])).labels
+    assert np.unique(left).tolist() == np.unique(fine.apply(ae.read(scene())).labels[:, :115]).tolist()
+    assert len(np.unique(left)) < 6
+
+
 def test_a_cut_of_one_method_does_not_reach_another(fitted, stack):
     prepared = fitted.prepare(stack)
     fitted.cut(7).label(prepared)

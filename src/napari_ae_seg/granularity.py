@@ -23,24 +23,27 @@ def coarser(tree: Tree, cut: int) -> np.ndarray:
     return np.concatenate([[0], names[np.searchsorted(tree.owner, np.arange(tree.k))]])
 
 
-def parted(features: Tensor, tree: Tree, labels: np.ndarray, cut: int) -> np.ndarray:
-    """Segments (*space) of a part of an image whose clusters are `labels`, by the tree as it was fitted."""
-    leaves = tree.descend(features, torch.from_numpy(labels).long().to(features.device) - 1)
-    return np.asarray(np.append(tree.cut_colours(cut) + 1, 0)[leaves.cpu().numpy()])
+def finer(features: Tensor, tree: Tree, labels: np.ndarray, cut: int) -> np.ndarray:
+    """Segments (*space) when the clusters `labels` 1..K are parted by `features` (F, *space) until there are `cut`.
+
+    It is the tree that is cut, whatever the image holds of it: a segment means the same in every image.
+    """
+    return _named(tree, _leaves(features, tree, labels), cut)
 
 
-def finer(prepared: Prepared, tree: Tree, grid: int, labels: np.ndarray, cut: int) -> np.ndarray:
-    """Segments (N, *space) when the clusters `labels` 1..K are parted until there are `cut`; the leaves are kept."""
-    if "leaves" not in prepared.cache:
-        found = [
-            tree.descend(spread(features, grid, part.shape), torch.from_numpy(part).long().to(features.device) - 1)
-            for features, part in zip(prepared.features, labels, strict=True)
-        ]
-        prepared.cache["leaves"] = np.stack([leaves.cpu().numpy() for leaves in found])
-    leaves = prepared.cache["leaves"]
-    present = np.unique(leaves[leaves >= 0])
-    for groups in range(cut, tree.leaves + 1):  # smoothing may have left a part without a pixel
-        names = tree.cut_colours(groups)
-        if len(np.unique(names[present])) >= cut:
-            break
-    return np.asarray(np.append(names + 1, 0)[leaves])
+def finer_prepared(prepared: Prepared, tree: Tree, grid: int, labels: np.ndarray, cut: int) -> np.ndarray:
+    """The same of a prepared source, (N, *space); its leaves are kept."""
+    key = ("leaves", tree.leaves)
+    if key not in prepared.cache:
+        found = zip(prepared.features, labels, strict=True)
+        prepared.cache[key] = np.stack([_leaves(spread(f, grid, part.shape), tree, part) for f, part in found])
+    return _named(tree, prepared.cache[key], cut)
+
+
+def _leaves(features: Tensor, tree: Tree, labels: np.ndarray) -> np.ndarray:
+    """The leaf of every pixel (*space); -1 where there is none."""
+    return tree.descend(features, torch.from_numpy(labels).long().to(features.device) - 1).cpu().numpy()
+
+
+def _named(tree: Tree, leaves: np.ndarray, cut: int) -> np.ndarray:
+    return np.asarray(np.append(tree.cut_colours(cut) + 1, 0)[leaves])

@@ -22,7 +22,7 @@ from .fitting import (
     view,
 )
 from .gestures import Gestures
-from .granularity import coarser, finer, parted
+from .granularity import coarser, finer, finer_prepared
 from .guiding import Guided, checked, fit_guide_space, identity, joined, learn, painted_on
 from .images.resample import resampled, stretched
 from .images.stack import Stack
@@ -40,7 +40,7 @@ from .segment.lasso import Parted, separated
 from .segment.space import FeatureSpace
 from .segment.surround import dark_surround, fill_surround
 from .segment.survive import Canvas, Finish, Survivors
-from .segment.tree import Tree, grow
+from .segment.tree import Tree
 from .segments import Segments, Tally
 
 if TYPE_CHECKING:
@@ -105,12 +105,13 @@ class Segmenter(Gestures):
         model, space = seen.model, seen.space
         sample, patches = sample_places(seen.maps, space, config.samples, config.seed)
         clusters, why = cluster(sample, config, seen.method, None)
-        tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
+        tree = clusters.tree(config.seed)
         usual = max(drift.error(model, image, fit_normaliser(model, stack, config)) for image in stack.images[:FEW])
         report(Progress("cluster", 1, 1))
         sentence = " ".join(part for part in (seen.sentence, why) if part)
         found = (space, seen.method, clusters, tree, Edits(), sentence)
-        return cls(model, config, *found, anisotropy, grid, sample, usual, canvas=Canvas(patches))
+        fitted = cls(model, config, *found, anisotropy, grid, sample, usual, canvas=Canvas(patches))
+        return fitted.cut(config.cut)
 
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
@@ -123,12 +124,13 @@ class Segmenter(Gestures):
             raise ValueError(f"another {name} needs encoding: fit a new Segmenter with {name}={changes[name]!r}")
         refit = {"n_clusters", "max_clusters", "method", "covariance", "samples", "restarts", "seed"}
         if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
-            return replace(self, config=config)
+            return replace(self, config=config).cut(config.cut)
         method = self.method if config.method == self.config.method else method_of(config.method, self.space.name)
         clusters, why = cluster(self.sample, config, method, self.clusters)
-        tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=config.seed)
+        tree = clusters.tree(config.seed)
         sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
-        return replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
+        fitted = replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
+        return fitted.cut(config.cut)
 
     def apply(
         self, stack: Stack, out: Any = None, report: Report = silent, rescale: bool = False
@@ -164,9 +166,10 @@ class Segmenter(Gestures):
         else:
             labels, confidence = self._clusters_of(prepared, quick, report)
             fine = self.config.cut > self.clusters.k
-            groups = (
-                finer(prepared, self.tree, self.space.grid, labels, self.config.cut) if fine else self._lookup()[labels]
-            )
+            if fine:
+                groups = finer_prepared(prepared, self.tree, self.space.grid, labels, self.config.cut)
+            else:
+                groups = self._lookup()[labels]
         for n, raw in enumerate(prepared.raw):
             features = None
             if self.edits.splits and not self.guide:
@@ -187,7 +190,9 @@ class Segmenter(Gestures):
 
     def cut(self, segments: int) -> Segmenter:
         """The same clusters at another granularity: coarse and fine segments nest. 0 goes back to the clusters."""
-        return replace(self, config=self.config.but(cut=min(segments, self.tree.leaves)))
+        fine = segments > self.clusters.k and self.method != "regions"
+        tree = self.canvas.seen(self.tree, self.clusters, self._finish) if fine else self.tree
+        return replace(self, tree=tree, config=self.config.but(cut=min(segments, tree.leaves)))
 
     def separate(self, parted: Parted, name: str = "") -> Segmenter:
         """The segmenter with one more cluster, the last, of what is like the places that a lasso holds."""
@@ -200,7 +205,7 @@ class Segmenter(Gestures):
         if self.edits.splits:
             raise ValueError("a segment was split before, and its parts have the next numbers: undo that first")
         clusters = separated(self.clusters, parted, self.config.seed)
-        tree = grow(clusters.sample, clusters.sample_labels, clusters.k, seed=self.config.seed)
+        tree = clusters.tree(self.config.seed)
         edits = self.edits.rename(clusters.k, name) if name else self.edits
         return replace(self, clusters=clusters, tree=tree, edits=edits)
 
@@ -328,7 +333,7 @@ class Segmenter(Gestures):
         def after(part: np.ndarray, features: Tensor | None) -> np.ndarray:
             if features is None:
                 return finished(lookup[part], self.edits, self.config)
-            groups = parted(features, self.tree, part, self.config.cut) if fine else lookup[part]
+            groups = finer(features, self.tree, part, self.config.cut) if fine else lookup[part]
             return finished(groups, self.edits, self.config, features.cpu().numpy())
 
         looks = fine or bool(self.edits.splits and not self.guide)

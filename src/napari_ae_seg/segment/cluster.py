@@ -88,10 +88,9 @@ class Clusters:
         """(K, F) mean features of each cluster's places in the sample."""
         return _means(self.sample, self.sample_labels, self.k)
 
-    @cached_property
-    def tree(self) -> Tree:
+    def tree(self, seed: int = 0) -> Tree:
         """The clusters split into leaves and merged into one: cut it at any number of segments."""
-        return grow(self.sample, self.sample_labels, self.k)
+        return grow(self.sample, self.sample_labels, self.k, seed=seed)
 
     def permuted(self, order: Sequence[int]) -> Clusters:
         """The same clusters in another order: number i is what was number `order[i]`."""

@@ -14,6 +14,7 @@ from napari_ae_seg.segment import smooth
 
 if TYPE_CHECKING:
     from napari_ae_seg.segment.cluster import Clusters
+    from napari_ae_seg.segment.tree import Tree
 
 FEWEST, SHARE = 6, 5e-4
 """Cells that a cluster keeps at least, or as a share of all; or those it has before smoothing, if they are fewer."""
@@ -62,7 +63,10 @@ class Survivors:
 
     def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:
         """Memberships (K, *space) whose borders follow the edges of `guide`."""
-        sharp = smooth.sharpen(memberships, guide, anisotropy)
+        return self.blunted(smooth.sharpen(memberships, guide, anisotropy), memberships)
+
+    def blunted(self, sharp: Tensor, memberships: Tensor) -> Tensor:
+        """Sharpened memberships (K, *space), where nothing was taken from some clusters."""
         for cluster in self.blunt:
             sharp[cluster] = torch.maximum(sharp[cluster], memberships[cluster])
         return sharp
@@ -81,24 +85,38 @@ class Canvas:
 
     def __init__(self, patches: Sequence[Patch] = ()) -> None:
         self.patches = list(patches)
-        self._found: dict[tuple[int, Finish], Survivors] = {}
+        self._found: dict[tuple[int, Finish], tuple[Survivors, list[Tensor]]] = {}
 
     def survivors(self, clusters: Clusters, finish: Finish) -> Survivors:
         """The clusters with what keeps smoothing from erasing any of them; as they are if there is nothing to see."""
-        key = (id(clusters), finish)  # the value holds the clusters, so that no others get their id
-        if key not in self._found:
-            self._found[key] = survivors(clusters, self.patches, *finish) if self.patches else Survivors(clusters)
-        return self._found[key]
+        return self._look(clusters, finish)[0]
+
+    def seen(self, tree: Tree, clusters: Clusters, finish: Finish) -> Tree:
+        """The tree without the leaves that smoothing leaves no place to; as it is if there is nothing to see."""
+        present = np.zeros(tree.leaves, bool)
+        for patch, labels in zip(self.patches, self._look(clusters, finish)[1], strict=True):
+            present[np.unique(tree.descend(patch.features, labels).numpy()[patch.valid.numpy()])] = True
+        return tree.pruned(present) if present.any() else tree
 
     def remember(self, found: Survivors, finish: Finish) -> None:
         """Keeps what a file says was found."""
-        self._found[id(found.clusters), finish] = found
+        self._found[id(found.clusters), finish] = found, []
+
+    def _look(self, clusters: Clusters, finish: Finish) -> tuple[Survivors, list[Tensor]]:
+        key = (id(clusters), finish)  # the value holds the clusters, so that no others get their id
+        if key not in self._found:
+            found = survivors(clusters, self.patches, *finish) if self.patches else (Survivors(clusters), [])
+            self._found[key] = found
+        return self._found[key]
 
 
 def survivors(
     clusters: Clusters, patches: Sequence[Patch], strength: float, sharpen: bool, grid: int, anisotropy: Sequence[float]
-) -> Survivors:
-    """The weights with which smoothing of `strength` and sharpening erase none of `clusters` on `patches`."""
+) -> tuple[Survivors, list[Tensor]]:
+    """The weights with which smoothing of `strength` and sharpening erase none of `clusters` on `patches`.
+
+    Also the cluster index of each cell of `patches` then, (*grid).
+    """
     sigma = smooth.sigmas(grid, anisotropy)
     plain = [torch.softmax(clusters.scores(patch.features), 0) for patch in patches]
     before = _cells(plain, [patch.valid for patch in patches], clusters.k)
@@ -112,11 +130,14 @@ def survivors(
             break
         added[lost], weight = weight, 2 * weight
     if not sharpen:
-        return found
+        return found, [q.max(0).indices for q in smoothed]
     fine = [smooth.upsample(q, grid, patch.guide.shape) for q, patch in zip(smoothed, patches, strict=True)]
     sharp = [smooth.sharpen(q, patch.guide, anisotropy) for q, patch in zip(fine, patches, strict=True)]
     left = _cells(sharp, [torch.ones_like(patch.guide, dtype=torch.bool) for patch in patches], clusters.k)
-    return Survivors(clusters, found.added, tuple(np.flatnonzero((left < needed).numpy()).tolist()))
+    found = Survivors(clusters, found.added, tuple(np.flatnonzero((left < needed).numpy()).tolist()))
+    first = (slice(None), *[slice(None, None, grid)] * patches[0].guide.ndim)  # pixel of every cell
+    kept = [found.blunted(crisp[first], q[first]) for crisp, q in zip(sharp, fine, strict=True)]
+    return found, [q.max(0).indices for q in kept]
 
 
 def _cells(memberships: Sequence[Tensor], valid: Sequence[Tensor], k: int) -> Tensor:

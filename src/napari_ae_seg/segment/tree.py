@@ -78,6 +78,28 @@ class Tree:
             leaf[start : start + CHUNK] = found
         return leaf.reshape(labels.shape)
 
+    def pruned(self, keep: np.ndarray) -> Tree:
+        """The tree of the leaves of which `keep` (L,) is true, and of the first of each cluster that has none such.
+
+        >>> x = np.array([[0.0], [1.0], [8.0], [9.5]], np.float32)
+        >>> grow(x, np.array([0, 0, 1, 1]), 2).pruned(np.array([True, True, False, True])).owner.tolist()
+        [0, 0, 1]
+        """
+        keep = keep.copy()
+        gone = np.setdiff1d(np.arange(self.k), self.owner[keep])
+        keep[np.searchsorted(self.owner, gone)] = True
+        if keep.all():
+            return self
+        number = np.cumsum(keep) - 1
+        members = [np.array([leaf]) for leaf in range(self.leaves)]
+        merges: list[Merge] = []
+        for a, b in self.linkage[:, :2].astype(int):
+            left, right = (number[members[node][keep[members[node]]]] for node in (a, b))
+            if len(left) and len(right):
+                merges.append((float(self.linkage[len(members) - self.leaves, 2]), left, right))
+            members.append(np.sort(np.concatenate([members[a], members[b]])))
+        return Tree(self.centres[keep], self.owner[keep], self.sizes[keep], _linkage(merges, int(keep.sum())))
+
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Plain values and arrays for `from_state`."""
         return {}, {name: getattr(self, name) for name in ("centres", "owner", "sizes", "linkage")}
