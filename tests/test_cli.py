@@ -177,6 +177,20 @@ def test_strokes_in_a_file_steer_the_labels(folder):
     assert (labels[strokes > 0] == strokes[strokes > 0]).all()
 
 
+def test_strokes_on_two_images_teach_together(folder):
+    ground, square = np.zeros((2, 60, 80), np.uint8)
+    ground[5:8, 5:40] = 1
+    square[28:32, 30:50] = 5
+    for name, strokes in (("ground", ground), ("square", square)):
+        tifffile.imwrite(folder / f"{name}.tif", strokes)
+    told = ("--model", folder / "m.aeseg", "--strokes", folder / "ground.tif", "--strokes", folder / "square.tif")
+    run("segment", folder / "a.tif", folder / "b.tif", *told, "--out", folder / "two", *FAST)
+    assert (tifffile.imread(folder / "two" / "a_labels.tif")[22:38, 22:58] == 5).mean() > 0.9
+    assert (tifffile.imread(folder / "two" / "b_labels.tif")[square > 0] == 5).all()
+    failed = run("segment", folder / "a.tif", *told, "--out", folder / "x.npy", status=2)[1]
+    assert "2 files of strokes, but 1 image" in failed
+
+
 def test_objects_and_their_table_are_written(folder):
     run("segment", folder / "a.tif", "--model", folder / "m.aeseg", "--objects", "components", "--object-labels", 2,
         "--object-min-size", 50, "--out", folder / "o.npy", "--table", folder / "o.csv", *FAST)  # fmt: skip

@@ -401,6 +401,23 @@ def test_what_strokes_taught_is_saved_and_applies_to_other_images(model, stack, 
     assert (loaded.apply(other).labels[TRUTH == 2] == 9).mean() > 0.8
 
 
+def test_strokes_on_several_images_teach_together(model):
+    images = [scene(1), scene(2, (90, 130))]
+    stack = ae.read(images)
+    fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2))
+    ground, square = (np.zeros(image.shape, np.int32) for image in images)
+    ground[5:9, 20:60] = 1
+    square[40:44, 30:60] = 4
+    prepared = [fitted.prepare(one) for one in stack]
+    guided = fitted.guided(prepared, [ground, square])
+    first, second = guided.apply(stack)
+    assert (first.labels[ground > 0] == 1).all()
+    assert (second.labels[square > 0] == 4).all()
+    assert (first.labels[TRUTH == 2] == 4).mean() > 0.9
+    with pytest.raises(ValueError, match="got 2 images and 1 arrays"):
+        fitted.guided(prepared, [ground])
+
+
 def test_guided_labels_block_by_block_equal_the_whole(fitted, stack, monkeypatch):
     strokes = np.zeros(TRUTH.shape, np.int32)
     strokes[50:54, 30:50] = 4

@@ -71,7 +71,8 @@ def segment(
     finetune: Annotated[int, typer.Option(min=0, help="Steps of training that start from the encoder.")] = 0,
     rescale: Annotated[bool, typer.Option("--rescale", help="Resample to the pixel size of --model.")] = False,
     strokes: Annotated[
-        Path | None, typer.Option(help="A label image of strokes on the first of IMAGES: the rest follows them.")
+        list[Path] | None,
+        typer.Option(help="A label image of strokes on the first of IMAGES, again for the second: the rest follows."),
     ] = None,
     objects: Annotated[
         Parting | None, typer.Option(help="Write single objects: what touches, parted where narrow or dark.")

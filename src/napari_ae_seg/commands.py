@@ -222,17 +222,20 @@ def _loaded(
         return Segmenter.fit(Autoencoder.load(path), stack, config, talk.report)
 
 
-def _guided(segmenter: Segmenter, stack: Stack, strokes: Path, talk: Talk) -> Segmenter:
-    """The segmenter that learnt from the strokes in a file, painted on the first image."""
+def _guided(segmenter: Segmenter, stack: Stack, strokes: list[Path], talk: Talk) -> Segmenter:
+    """The segmenter that learnt from the strokes in files, painted on as many images, the first ones."""
     from .images.stack import read
 
-    first = stack[0]
+    if len(strokes) > len(stack):
+        raise typer.BadParameter(f"--strokes: {len(strokes)} files of strokes, but {len(stack)} image(s)")
+    prepared, arrays = [], []
     with talk.account.stage("guide"):
-        painted = read(str(strokes)).image
-        whole = painted.block(0, tuple(slice(0, size) for size in painted.shape[2:]))[0]
-        array = whole.reshape(first.image.label_shape) if whole.size == np.prod(first.image.label_shape) else whole
-        prepared = segmenter.prepare(first, talk.report)
-        return segmenter.guided(prepared, array.astype(np.int32), corrections=False, report=talk.report)
+        for number, path in enumerate(strokes):
+            painted, shape = read(str(path)).image, stack[number].image.label_shape
+            whole = painted.block(0, tuple(slice(0, size) for size in painted.shape[2:]))[0]
+            arrays.append((whole.reshape(shape) if whole.size == np.prod(shape) else whole).astype(np.int32))
+            prepared.append(segmenter.prepare(stack[number], talk.report))
+        return segmenter.guided(prepared, arrays, corrections=False, report=talk.report)
 
 
 def _label(segmenter: Segmenter, stack: Stack, out: Path, asked: dict[str, Any], talk: Talk) -> None:

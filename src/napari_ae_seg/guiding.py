@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .fitting import fit_normaliser, fitting_maps
 from .images.stack import Stack
+from .labelling import Prepared
 from .segment import smooth
 from .segment.features import fit_space
 from .segment.guide import Guide, fit_guide, guide_space, painted_places
@@ -77,26 +78,33 @@ class Guided:
         return smooth.sharpen(memberships, guide, anisotropy)
 
 
-def checked(strokes: np.ndarray, image: Image) -> np.ndarray:
-    """Strokes on `image` as int32; one clear sentence if they are none."""
-    strokes = np.asarray(strokes)
-    if strokes.shape != image.label_shape or strokes.dtype.kind not in "iu":
-        raise ValueError(f"strokes are integers of shape {image.label_shape}, got {strokes.dtype} {strokes.shape}")
-    if not strokes.any():
+def checked(
+    prepared: Prepared | Sequence[Prepared], strokes: np.ndarray | Sequence[np.ndarray]
+) -> list[tuple[Prepared, np.ndarray]]:
+    """Every source with its strokes as int32; one clear sentence if they are none."""
+    sources = [prepared] if isinstance(prepared, Prepared) else [*prepared]
+    arrays = [np.asarray(one) for one in ([strokes] if isinstance(prepared, Prepared) else strokes)]
+    if len(sources) != len(arrays):
+        raise ValueError(f"every image has an array of strokes: got {len(sources)} images and {len(arrays)} arrays")
+    for one, painted in zip(sources, arrays, strict=True):
+        shape = one.image.label_shape
+        if painted.shape != shape or painted.dtype.kind not in "iu":
+            raise ValueError(f"strokes are integers of shape {shape}, got {painted.dtype} {painted.shape}")
+    if not any(painted.any() for painted in arrays):
         raise ValueError("there is no stroke to learn from: paint a few places with the number of a segment")
-    return strokes.astype(np.int32)
+    return [(one, painted.astype(np.int32)) for one, painted in zip(sources, arrays, strict=True)]
 
 
 def fit_guide_space(
     model: Autoencoder,
-    image: Image,
+    images: Sequence[Image],
     config: SegmentationConfig,
     anisotropy: tuple[float, ...],
     grid: int,
     report: Report,
 ) -> FeatureSpace:
-    """What a guide looks at, fitted on `image` and frozen."""
-    stack = Stack((image,))
+    """What a guide looks at, fitted on `images` and frozen."""
+    stack = Stack(tuple(images))
     plain = config.but(stride=grid, features="mixed")
     maps = fitting_maps(model, stack, plain, grid, report, fit_normaliser(model, stack, config))
     return guide_space(
@@ -112,24 +120,19 @@ def joined(own: FeatureSpace, extra: FeatureSpace) -> FeatureSpace:
 
 
 def learn(
-    features: Sequence[Tensor],
-    own: int,
-    grid: int,
-    strokes: np.ndarray,
-    labels: np.ndarray,
-    corrections: bool,
-    seed: int,
+    lessons: Sequence[tuple[Tensor, np.ndarray, np.ndarray]], own: int, grid: int, corrections: bool, seed: int
 ) -> Guide:
-    """A guide from `strokes` (N, *space; 0 is not painted), where `labels` (N, *space) are what is there so far."""
-    places = [painted_places(f, part, grid) for f, part in zip(features, strokes, strict=True)]
+    """A guide from `lessons`: features (F, *grid), strokes (*space; 0 is not painted) and what is there so far."""
+    places = [painted_places(features, strokes, grid) for features, strokes, _ in lessons]
     x, painted = (np.concatenate(parts) for parts in zip(*places, strict=True))
-    rng = np.random.default_rng(seed)
-    step = tuple(slice(None, None, grid) for _ in strokes.shape[1:])
-    cells = [part[step].ravel() for part in labels]
-    drawn = [rng.permutation(len(part))[: OTHERS // len(cells) + 1] for part in cells]
-    extra = [f.flatten(1)[:, torch.from_numpy(at)].T.cpu().numpy() for f, at in zip(features, drawn, strict=True)]
-    present = [part[at] for part, at in zip(cells, drawn, strict=True)]
-    under = np.concatenate([part[stroke > 0] for part, stroke in zip(labels, strokes, strict=True)])
+    rng, few = np.random.default_rng(seed), OTHERS // len(lessons) + 1
+    extra, present = [], []
+    for features, _, labels in lessons:
+        cells = labels[(slice(None, None, grid),) * labels.ndim].ravel()
+        drawn = rng.permutation(len(cells))[:few]
+        extra.append(features.flatten(1)[:, torch.from_numpy(drawn)].T.cpu().numpy())
+        present.append(cells[drawn])
+    under = np.concatenate([labels[strokes > 0] for _, strokes, labels in lessons])
     return fit_guide(x, painted, (np.concatenate(extra), np.concatenate(present)), under, own, corrections, seed)
 
 

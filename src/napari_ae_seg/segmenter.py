@@ -44,6 +44,7 @@ from .segment.tree import Tree
 from .segments import Segments, Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -98,19 +99,17 @@ class Segmenter(Gestures):
         devices.use_threads(config.threads)
         model = (model or default_model(stack, config, report)).on(config.device)
         check_channels(model, stack)
-        finest = min(stack.spacing)
-        anisotropy = tuple(spacing / finest for spacing in stack.spacing)
+        anisotropy = tuple(spacing / min(stack.spacing) for spacing in stack.spacing)
         grid = grid_of(config, largest(stack))
         seen = view(model, stack, config, grid, anisotropy, report)
-        model, space = seen.model, seen.space
-        sample, patches = sample_places(seen.maps, space, config.samples, config.seed)
+        sample, patches = sample_places(seen.maps, seen.space, config.samples, config.seed)
         clusters, why = cluster(sample, config, seen.method, None)
         tree = clusters.tree(config.seed)
-        usual = max(drift.error(model, image, fit_normaliser(model, stack, config)) for image in stack.images[:FEW])
+        usual = max(drift.error(seen.model, one, fit_normaliser(model, stack, config)) for one in stack.images[:FEW])
         report(Progress("cluster", 1, 1))
         sentence = " ".join(part for part in (seen.sentence, why) if part)
-        found = (space, seen.method, clusters, tree, Edits(), sentence)
-        fitted = cls(model, config, *found, anisotropy, grid, sample, usual, canvas=Canvas(patches))
+        found = (seen.space, seen.method, clusters, tree, Edits(), sentence)
+        fitted = cls(seen.model, config, *found, anisotropy, grid, sample, usual, canvas=Canvas(patches))
         return fitted.cut(config.cut)
 
     def recluster(self, **changes: Any) -> Segmenter:
@@ -211,27 +210,30 @@ class Segmenter(Gestures):
 
     def guided(
         self,
-        prepared: Prepared,
-        strokes: np.ndarray,
+        prepared: Prepared | Sequence[Prepared],
+        strokes: np.ndarray | Sequence[np.ndarray],
         names: dict[int, str] | None = None,
         corrections: bool = True,
         report: Report = silent,
     ) -> Segmenter:
         """The segmenter that learnt from `strokes` on a prepared source: an array of its labels' shape, 0 not painted.
 
-        A stroke's number is that of the segment it is, or a new one; `names` may name them. Painted pixels are kept,
-        segments that nobody painted stay where the image is unlike every stroke, and other images follow, too. Where
-        the numbers were chosen without looking at the segments, say that the strokes are no `corrections` of them.
+        Of several sources, as many arrays. A stroke's number is that of the segment it is, or a new one; `names` may
+        name them. Painted pixels are kept, segments that nobody painted stay where the image is unlike every stroke,
+        and other images follow, too. Where the numbers were chosen without looking at the segments, say that the
+        strokes are no `corrections` of them.
         """
-        image = prepared.image
-        strokes = checked(strokes, image)
-        extra = self.guide_space or fit_guide_space(self.model, image, self.config, self.anisotropy, self.grid, report)
+        pairs = checked(prepared, strokes)
+        images, edits = [one.image for one, _ in pairs], self.edits
+        extra = self.guide_space or fit_guide_space(self.model, images, self.config, self.anisotropy, self.grid, report)
         plain = replace(self, guide=None, guide_space=extra)
-        before = image.from_source(plain.unguided().label(prepared, report=report).labels)
-        features = plain._further(prepared, report)
-        painted = image.from_source(strokes)
-        guide = learn(features, self.space.n_features, extra.grid, painted, before, corrections, self.config.seed)
-        edits = self.edits.paint(identity(image), np.where(strokes > 0, strokes, -1))
+        lessons: list[tuple[Tensor, np.ndarray, np.ndarray]] = []
+        for one, painted in pairs:
+            before = plain.unguided().label(one, report=report).labels
+            parts = (one.image.from_source(part) for part in (painted, before))
+            lessons += zip(plain._further(one, report), *parts, strict=True)
+            edits = edits.paint(identity(one.image), np.where(painted > 0, painted, -1))
+        guide = learn(lessons, self.space.n_features, extra.grid, corrections, self.config.seed)
         for label, name in (names or {}).items():
             edits = edits.rename(label, name)
         return replace(plain, guide=guide, edits=edits)

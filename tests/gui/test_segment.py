@@ -244,6 +244,30 @@ def test_several_images_get_the_same_clusters(viewer, segment_dock, qtbot):
     assert viewer.layers["b segments"].data.shape == (64, 80)
 
 
+def test_strokes_on_several_images_are_learnt_from_together(viewer, segment_dock, qtbot):
+    layers = [viewer.add_image(blobs(seed=seed), name=name) for seed, name in ((1, "a"), (2, "b"))]
+    segment_dock.options.more.tick(layers[1])
+    slide(segment_dock, "n_clusters", 2)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    found = [viewer.layers[f"{layer.name} segments"] for layer in layers]
+    painted = [tuple(np.argwhere(one.data == label)[:60].T) for one, label in zip(found, (1, 2), strict=True)]
+    for one, where, number in zip(found, painted, (3, 4), strict=True):
+        one.data_setitem(where, number)
+    press(qtbot, segment_dock.learn_button)
+    settle(qtbot, segment_dock)
+    expected = [one.data.copy() for one in found]
+    assert (found[0].data[painted[0]] == 3).all()
+    assert (found[1].data[painted[1]] == 4).all()
+    assert (found[0].data == 4).any()
+    segment_dock.results.as_python.trigger()
+    code = QApplication.clipboard().text()
+    for one in found:
+        viewer.layers.remove(one)
+    exec(code, {"viewer": viewer})
+    assert all((one.data == data).all() for one, data in zip(viewer.layers[-2:], expected, strict=True))
+
+
 def test_train_on_this_image(viewer, dock, qtbot, image):
     viewer.add_image(image, name="cells")
     widget = dock("Segment")

@@ -146,9 +146,10 @@ def _needed(images: Images, result: Result | None = None) -> str:
 def _change(name: str, values: Any, several: bool) -> str:
     if name != "guided":
         return f"segmenter = segmenter.{name}({_given(values)})"
-    (strokes,) = values
-    one = f"stack[{strokes.number}]" if several else "stack"
-    return f"segmenter = segmenter.guided(segmenter.prepare({one}), {strokes!r})"
+    if not several:
+        return f"segmenter = segmenter.guided(segmenter.prepare(stack), {values[0]!r})"
+    sources = ", ".join(f"segmenter.prepare(stack[{strokes.number}])" for strokes in values)
+    return f"segmenter = segmenter.guided([{sources}], [{_given(values)}])"
 
 
 def _given(values: Any) -> str:

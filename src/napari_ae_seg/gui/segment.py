@@ -118,7 +118,7 @@ class SegmentWidget(Dock):
         if result is None:
             return
         given = strokes.gathered(self._viewer, self._shown())
-        if given is not None:
+        if given:
             self.runner.run("Learning", lambda report: work.learn(result, given, report), then=self._settled)
         else:
             self.runner.say("Paint with the number of a cluster: erased pixels stay erased, but teach nothing.")

@@ -33,7 +33,7 @@ ROLE = "strokes of"
 class Strokes:
     """Strokes on the image `number` of a result; as Python they are a file, kept beside the models."""
 
-    def __init__(self, array: np.ndarray, number: int = 0) -> None:
+    def __init__(self, array: np.ndarray, number: int) -> None:
         self.array = array
         self.number = number
 
@@ -78,16 +78,17 @@ def present(viewer: Viewer, history: History, segments: Segments) -> bool:
     return bool(history.painted.any()) or (layer is not None and bool(np.any(layer.data)))
 
 
-def gathered(viewer: Viewer, shown: Sequence[tuple[History, Segments]]) -> Strokes | None:
-    """All strokes on the first image that has some: on their own layer, and pixels painted on the labels."""
+def gathered(viewer: Viewer, shown: Sequence[tuple[History, Segments]]) -> tuple[Strokes, ...]:
+    """The strokes on every image that has some: on their own layer, and pixels painted on the labels."""
+    found = []
     for number, (history, segments) in enumerate(shown):
         layer = layer_of(viewer, segments)
         painted = np.where(history.painted, history.layer.data, 0).astype(np.int32)
         if layer is not None:
             painted = np.where(layer.data > 0, layer.data, painted).astype(np.int32)
         if painted.any():
-            return Strokes(painted, number)
-    return None
+            found.append(Strokes(painted, number))
+    return tuple(found)
 
 
 def drawn(stack: Stack, histories: Sequence[History]) -> list[tuple[Image, np.ndarray]]:

@@ -95,13 +95,13 @@ def change(result: Result, config: SegmentationConfig, quick: bool, report: Repo
     return relabel(result, segmenter, ("recluster", changed), quick, report)
 
 
-def learn(result: Result, strokes: Strokes, report: Reporter) -> Result:
-    """The result of a segmenter that learnt from strokes."""
-    prepared = result.prepared[strokes.number]
-    assert prepared is not None  # the button is grey where the features are not in memory
+def learn(result: Result, strokes: tuple[Strokes, ...], report: Reporter) -> Result:
+    """The result of a segmenter that learnt from strokes on some of its images."""
+    pairs = [(result.prepared[one.number], one.array) for one in strokes]
+    prepared = [one for one, _ in pairs if one is not None]  # the button is grey where features are not in memory
     report(Progress("learning", 0, 0))
-    segmenter = result.segmenter.guided(prepared, strokes.array, report=report)
-    return relabel(result, segmenter, ("guided", (strokes,)), False, report)
+    segmenter = result.segmenter.guided(prepared, [array for _, array in pairs], report=report)
+    return relabel(result, segmenter, ("guided", strokes), False, report)
 
 
 def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: bool, report: Reporter) -> Result:
