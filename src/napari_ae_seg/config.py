@@ -185,7 +185,7 @@ class SegmentationConfig(RunConfig):
     """Largest number of clusters that the automatic choice considers."""
 
     features: FeatureName = "auto"
-    """What is clustered: intensity (evened: less its broad background), texture, both, or what the network says."""
+    """What is clustered: intensity (evened: less its broad background), texture, both, or latents; auto chooses."""
 
     method: MethodName = "auto"
     """How places are grouped; auto is k-means, spherical on texture, a Gaussian mixture where neither forms groups."""

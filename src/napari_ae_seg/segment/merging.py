@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_ae_seg.segment.adjacency import Borders
+from napari_ae_seg.segment.hierarchy import agglomerated
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def merge_alike(tree: np.ndarray, count: int, sizes: np.ndarray, means: np.ndarr
         total.append(total[a] + total[b])
     nodes = np.setdiff1d(np.arange(len(weight)), kept[:, :2].astype(int))
     weights = np.array([weight[i] for i in nodes])
-    merges = _ward(weights, np.stack([total[i] for i in nodes]) / weights[:, None])
+    merges = agglomerated(weights, np.stack([total[i] for i in nodes]) / weights[:, None])
     rows, base, pixels = [*kept], kept[-1, 2] if len(kept) else 0.0, dict(zip(nodes, weights, strict=True))
     where = list(nodes)  # the node that each of the remaining regions is in
     for step, (cost, a, b) in enumerate(merges, start=len(sizes) + len(kept)):
@@ -79,31 +80,6 @@ def merge_alike(tree: np.ndarray, count: int, sizes: np.ndarray, means: np.ndarr
         rows.append(np.array([where[a], where[b], base + cost, pixels[step]]))
         where[a] = step  # the survivor of a merge is known by its first
     return np.array(rows).reshape(-1, 4)
-
-
-def _ward(weights: np.ndarray, means: np.ndarray) -> list[tuple[float, int, int]]:
-    """Merges (cost, a, b) by rising cost, `b` becoming part of `a`, found along chains of nearest neighbours."""
-    weight, mean = weights.copy(), means.copy()
-    chain: list[int] = []
-    merges: list[tuple[float, int, int]] = []
-    while len(merges) < len(weights) - 1:
-        if not chain:
-            chain = [int(np.isfinite(weight).argmax())]
-        a = chain[-1]
-        cost = ((mean - mean[a]) ** 2).sum(1) * weight * weight[a] / (weight + weight[a])
-        cost[np.isnan(weight)] = np.inf  # merged away
-        cost[a] = np.inf
-        nearest = int(cost.argmin())
-        if len(chain) < 2 or cost[chain[-2]] > cost[nearest]:
-            chain.append(nearest)
-            continue
-        a, b = sorted(chain[-2:])
-        merges.append((float(cost[chain[-2]]), a, b))
-        del chain[-2:]
-        mean[a] = (weight[a] * mean[a] + weight[b] * mean[b]) / (weight[a] + weight[b])
-        weight[a] += weight[b]
-        weight[b] = np.nan
-    return sorted(merges, key=lambda merge: merge[0])
 
 
 class _Merging:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .hierarchy import agglomerated
 from .kmeans import assign, kmeans
 
 LEAVES = 64
@@ -179,20 +180,12 @@ def _share(sample: np.ndarray, labels: np.ndarray, k: int, leaves: int) -> list[
 
 
 def _ward(centres: np.ndarray, sizes: np.ndarray) -> list[Merge]:
-    """Merges of weighted centres (m, F) by Ward's criterion; centres are few."""
+    """Merges of weighted centres (m, F) by Ward's criterion."""
     groups = [np.array([i]) for i in range(len(centres))]
-    mean, weight = centres.astype(np.float64), np.maximum(sizes.astype(np.float64), 1e-9)
     merges = []
-    while len(groups) > 1:
-        gap = ((mean[:, None] - mean[None]) ** 2).sum(2)
-        cost = gap * weight[:, None] * weight[None] / (weight[:, None] + weight[None])
-        cost[np.tril_indices(len(groups))] = np.inf
-        a, b = (int(i) for i in np.unravel_index(cost.argmin(), cost.shape))
-        merges.append((float(np.sqrt(2 * cost[a, b])), groups[a], groups[b]))
-        mean[a] = (weight[a] * mean[a] + weight[b] * mean[b]) / (weight[a] + weight[b])
-        weight[a] += weight[b]
-        groups[a] = np.sort(np.concatenate([groups[a], groups.pop(b)]))
-        mean, weight = np.delete(mean, b, 0), np.delete(weight, b)
+    for cost, a, b in agglomerated(np.maximum(sizes, 1e-9), centres.astype(np.float64)):
+        merges.append((float(np.sqrt(2 * cost)), groups[a], groups[b]))
+        groups[a] = np.sort(np.concatenate([groups[a], groups[b]]))
     return merges
 
 
