@@ -35,7 +35,7 @@ OTHERS = 4000
 
 @dataclass(frozen=True)
 class Guided:
-    """Clusters with a guide on top: what a place is, by its cluster and by the strokes, half each.
+    """Clusters with a guide on top: what a place is, by its cluster and by what is like the strokes.
 
     Features are those of the clusters followed by those of the guide.
     """
@@ -70,7 +70,8 @@ class Guided:
         """Log probabilities (labels, *grid) of features (F, *grid)."""
         clusters = smooth.mean_field(self.survivors.scores(features[: self.own]), self.smoothing, self.sigma)
         by_cluster = torch.tensordot(self.chances.T.to(clusters.device), clusters, dims=1).log()
-        both: Tensor = (by_cluster + self.guide.scores(features)) / 2
+        trusted = self.guide.trusted
+        both: Tensor = trusted * by_cluster + (1 - trusted) * self.guide.scores(features)
         return both
 
     def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:

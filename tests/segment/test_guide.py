@@ -119,3 +119,14 @@ def test_who_corrects_what_is_wrong_accepts_the_rest():
     assert np.array_equal(kept.chances(sure, lookup), guide.chances(sure, lookup))
     over = fit_guide(corrected[under == 1], np.full(8, 2), (sample, present), np.ones(8, int), own=2)
     assert over.accepted == 0
+
+
+def test_clusters_count_less_where_they_are_corrected():
+    x = np.linspace(0, 1, 40)[:, None]
+    before = np.where(x[:, 0] < 0.5, 1, 2)
+
+    def trusted(painted, **more):
+        return fit_guide(x, painted, (x, before), before, own=1, **more).trusted
+
+    assert trusted(3 - before) < trusted(before)
+    assert trusted(3 - before, corrections=False) == trusted(before)

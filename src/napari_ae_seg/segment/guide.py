@@ -25,6 +25,9 @@ BLUR = (0.0, 1.0, 2.0, 4.0, 8.0)
 NETWORK = (2.0, 6.0)
 """Sigmas in pixels at which a guide looks at the image, and at the principal channels of the network's levels."""
 
+TRUSTED, CORRECTED = 0.65, 0.5
+"""Weight of the cluster of a place beside the forest; and where the person corrects what the clusters say."""
+
 _MOST = 4000  # painted places a forest is fitted on
 _SURE = 1e-3  # least probability
 _UNPAINTED = 0.5  # weight of a cluster's own label beside painted ones
@@ -50,6 +53,8 @@ class Guide:
     """(n,) their labels"""
     accepted: float = 0.0
     """How far the labels that were there before are right where nobody painted, 0 to 1"""
+    trusted: float = CORRECTED
+    """Weight of the cluster of a place beside what the forest says of it"""
 
     def scores(self, features: Tensor) -> Tensor:
         """Log probabilities (len(labels), *grid) at `features` (F, *grid), as the forest sees them."""
@@ -78,7 +83,8 @@ class Guide:
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Plain values and arrays for `from_state`."""
         arrays = {f"forest_{name}": array for name, array in self.forest.state()[1].items()}
-        meta = {"labels": list(self.labels), "painted": list(self.painted), "accepted": self.accepted}
+        meta: dict[str, Any] = {name: list(getattr(self, name)) for name in ("labels", "painted")}
+        meta |= {"accepted": self.accepted, "trusted": self.trusted}
         return meta, {**arrays, "places": self.places, "named": self.named}
 
     @classmethod
@@ -87,7 +93,8 @@ class Guide:
         trees = {name.removeprefix("forest_"): array for name, array in arrays.items() if name.startswith("forest_")}
         forest = Forest.from_state({}, trees)
         known = tuple(meta["labels"]), tuple(meta["painted"])
-        return cls(*known, forest, arrays["places"], arrays["named"], meta.get("accepted", 0.0))
+        accepted, trusted = meta.get("accepted", 0.0), meta.get("trusted", CORRECTED)  # older files lack them
+        return cls(*known, forest, arrays["places"], arrays["named"], accepted, trusted)
 
 
 def fit_guide(
@@ -118,14 +125,15 @@ def fit_guide(
     under = np.zeros(len(x), int) if under is None else np.asarray(under)
     x, labels, under = x[picked], labels[picked], under[picked]
     painted, places, named = tuple(int(label) for label in np.unique(labels)), x[:, :own], labels.astype(np.int32)
-    accepted = 0.0
+    accepted, corrects = 0.0, False
     if others is not None:
-        accepted = agreement(labels, under, np.asarray(others[1]), corrections)
+        accepted, corrects = agreement(labels, under, np.asarray(others[1]), corrections)
         extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), under, seed)
         x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
     names, classes = np.unique(labels, return_inverse=True)
     forest = fit_forest(x, classes, _balanced(classes), seed)
-    return Guide(tuple(int(name) for name in names), painted, forest, places, named, accepted)
+    trusted = CORRECTED if corrects else TRUSTED
+    return Guide(tuple(int(name) for name in names), painted, forest, places, named, accepted, trusted)
 
 
 def painted_places(features: Tensor | np.ndarray, strokes: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,8 +153,12 @@ def keep_painted(labels: np.ndarray, strokes: np.ndarray) -> np.ndarray:
     return np.where(strokes > 0, strokes, labels).astype(labels.dtype)
 
 
-def agreement(painted: np.ndarray, under: np.ndarray, present: np.ndarray, corrections: bool = True) -> float:
+def agreement(
+    painted: np.ndarray, under: np.ndarray, present: np.ndarray, corrections: bool = True
+) -> tuple[float, bool]:
     """How far a person who `painted` (n,) over the labels `under` (n,) accepts the `present` labels elsewhere, 0 to 1.
+
+    And whether that person corrects them.
 
     Strokes that mostly say what was there before confirm it. Strokes of several labels that nowhere do are corrections:
     who paints only what is wrong accepts the rest, unless they are known to be no `corrections`. In between, what was
@@ -154,16 +166,16 @@ def agreement(painted: np.ndarray, under: np.ndarray, present: np.ndarray, corre
 
     >>> before = np.array([1, 1, 2, 2])
     >>> [agreement(painted, before, before) for painted in (before, 3 - before, np.array([1, 2, 1, 2]))]
-    [1.0, 1.0, 0.0]
+    [(1.0, False), (1.0, True), (0.0, False)]
     """
     there = np.unique(present[present > 0])
     known = np.intersect1d(painted, there)
     if not len(known) or len(there) < 2:
-        return 0.0
+        return 0.0, False
     right, chance = np.mean([(under[painted == label] == label).mean() for label in known]), 1 / len(there)
     confirmed = max(0.0, (right - chance) / (1 - chance)) ** 2
     corrected = min(1.0, max(0.0, 2 - 2 * right / chance)) if corrections and len(known) > 1 else 0.0
-    return float(max(confirmed, corrected))
+    return float(max(confirmed, corrected)), bool(corrected > confirmed)
 
 
 def guide_space(mixed: FeatureSpace, texture: FeatureSpace, anisotropy: Sequence[float]) -> FeatureSpace:
