@@ -237,6 +237,14 @@ def test_regions_that_were_asked_for_mean_the_same_in_every_image(model, stack, 
     assert np.isin((1, 2, 3), fine).all()
 
 
+def test_the_confidence_of_many_regions_is_found_part_by_part(model, stack, monkeypatch):
+    fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(method="regions", superpixels=200)).cut(50)
+    whole = fitted.apply(stack).confidence
+    monkeypatch.setattr("napari_ae_seg.regional.HELD", 50 * 150 * 7)
+    np.testing.assert_allclose(fitted.apply(stack).confidence, whole, atol=1e-6)
+    assert 0.1 < whole.mean() < 1
+
+
 def test_whether_regions_are_counted_or_found_needs_a_new_fit(model, stack):
     found = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(method="regions", n_clusters=3))
     assert found.recluster(n_clusters=4).config.n_clusters == 4

@@ -12,6 +12,9 @@ from .segment.merging import THINGS
 from .segment.prototypes import Prototypes
 from .segment.regions import RULES, Regions, fit_regions
 
+HELD, SOME = 1 << 25, 100_000
+"""Memberships held at once, for an image may hold thousands of regions; and places that their scale is found on."""
+
 if TYPE_CHECKING:
     from .config import SegmentationConfig
     from .images.normalise import Normaliser
@@ -70,13 +73,18 @@ def _numbers(regions: Regions, centres: np.ndarray) -> np.ndarray:
 def _confidence(regions: Regions, k: int, features: torch.Tensor, labels: np.ndarray, grid: int) -> np.ndarray:
     """Membership of every pixel in its region, by how near its features are to the region's mean: (*space)."""
     means = torch.from_numpy(regions.prototypes(k).astype(np.float32))
-    cells = features.cpu().flatten(1).T
-    nearest = torch.cdist(cells, means).square().min(1).values
-    prototypes = Prototypes(means, torch.arange(len(means)), max(float(nearest.mean()), 1e-12))
-    members = torch.softmax(prototypes.memberships(cells), 1).T.reshape(len(means), *features.shape[1:])
-    label = torch.from_numpy(labels.astype(np.int64))
-    own = torch.zeros(labels.shape)
-    for i in range(len(means)):
-        inside = label == i + 1
-        own[inside] = spread(members[i : i + 1], grid, labels.shape)[0][inside]
-    return own.numpy()
+    size = features.shape[1:]
+    rows = max(1, HELD // (len(means) * int(np.prod(size[1:]))))
+    some = features.flatten(1).T
+    some = some[:: -(-len(some) // SOME)].cpu()
+    scale = float(torch.cdist(some, means).min(1).values.square().mean())
+    prototypes = Prototypes(means, torch.arange(len(means)), max(scale, 1e-12))
+    own = np.zeros(labels.shape, np.float32)
+    for start in range(0, size[0], rows):
+        slab = features[:, start : start + rows].cpu()
+        members = torch.softmax(prototypes.memberships(slab.flatten(1).T), 1).numpy()
+        pixels = slice(start * grid, (start + rows) * grid)
+        part = labels[pixels]
+        cell = spread(torch.arange(len(members)).reshape(1, *slab.shape[1:]), grid, part.shape)[0].numpy()
+        own[pixels][part > 0] = members[cell[part > 0], part[part > 0] - 1]
+    return own
