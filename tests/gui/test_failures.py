@@ -168,3 +168,20 @@ sys.exit(f"imported {heavy}" if heavy else 0)
 
     done = subprocess.run([sys.executable, "-c", code, str(MANIFEST)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_napari_ends_in_peace_while_something_that_cannot_be_stopped_still_runs():
+    code = """
+import time
+import napari
+from qtpy.QtTest import QTest
+from napari_ae_seg.gui.jobs import Job
+viewer = napari.Viewer(show=False)
+job = Job("Busy", lambda _: time.sleep(1.5))
+job.start()
+QTest.qWait(200)
+viewer.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from napari.qt.threading import FunctionWorker, create_worker
@@ -208,8 +209,9 @@ class _Worker(FunctionWorker):
         self._running = True
         self._func()
         self._running = False
-        self.finished.emit()
-        self._finished.emit(self)
+        with suppress(RuntimeError):  # the program ended meanwhile, and Qt's objects with it
+            self.finished.emit()
+            self._finished.emit(self)
 
 
 def _nothing(_: Reporter) -> None:
