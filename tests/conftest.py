@@ -19,3 +19,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in gpu:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU, and torch finds none here"))
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """The scene as the package reads it."""
+    import napari_ae_seg as ae
+
+    from .scenes import scene
+
+    return ae.read(scene())
+
+
+@pytest.fixture(scope="session")
+def model(stack):
+    """An autoencoder that saw the scene for a moment."""
+    import napari_ae_seg as ae
+
+    return ae.train(stack, ae.TrainingConfig(steps=3))
+
+
+@pytest.fixture(scope="session")
+def fitted(model, stack):
+    """Three clusters."""
+    import napari_ae_seg as ae
+
+    return ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=3))
+
+
+@pytest.fixture(scope="session")
+def segments(fitted, stack):
+    """What they make of the scene."""
+    return fitted.apply(stack)

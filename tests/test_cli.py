@@ -165,6 +165,15 @@ def test_a_region_of_interest_and_channels_reach_the_fit(folder):
     assert ae.Segmenter.load(folder / "roi.aeseg").clusters.k == 2
 
 
+def test_what_is_doubtful_or_wrong_with_an_image_is_one_plain_sentence(folder):
+    told = ("--model", folder / "m.aeseg", "--out", folder / "w.npy", *FAST)
+    warned = run("segment", folder / "a.tif", "--spacing", "2,2", *told)[1]
+    assert "--rescale resamples it" in warned
+    assert ".py" not in warned
+    tifffile.imwrite(folder / "rgb.tif", np.zeros((60, 80, 3), np.uint8), photometric="rgb")
+    assert "was trained on 1 channel, the image has 3; choose" in run("segment", folder / "rgb.tif", *told, status=1)[1]
+
+
 def test_strokes_in_a_file_steer_the_labels(folder):
     strokes = np.zeros((60, 80), np.uint8)
     strokes[5:8, 5:40] = 1

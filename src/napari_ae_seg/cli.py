@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,8 @@ ModelFile = Annotated[Path, typer.Argument(help="A model file (.aeseg).")]
 def main() -> None:
     """Runs the command line: exit status 0 done, 2 wrong usage, 1 anything else with one line on stderr."""
     debug = "--debug" in sys.argv
+    if not debug:  # a person needs what it says, not the line of code it comes from
+        warnings.formatwarning = lambda message, *_, **__: f"napari-ae-seg: {message}\n"
     try:
         app(args=[argument for argument in sys.argv[1:] if argument != "--debug"])
     except Exception as error:

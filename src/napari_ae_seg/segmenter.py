@@ -141,7 +141,6 @@ class Segmenter(Gestures):
         `out`, an array of the source's `label_shape` (numpy or zarr), takes the labels of one source block by block,
         so that images larger than memory can be labelled.
         """
-        check_channels(self.model, stack)
         if out is not None and len(stack) > 1:
             raise ValueError(f"one array takes the labels of one source, the stack has {len(stack)}")
         found = [self.apply_to(image, out, report, rescale) for image in stack.images]
@@ -309,6 +308,7 @@ class Segmenter(Gestures):
 
     def apply_to(self, image: Image, out: Any = None, report: Report = silent, rescale: bool = False) -> Segments:
         """Segments of one image, as `apply` gives them."""
+        check_channels(self.model, Stack((image,)))
         if rescale and self.model.spacing and image.spacing != self.model.spacing:
             return self._rescaled(image, out, report)
         drift.warn(self.model, image, self._normaliser(image), self.usual_error)

@@ -112,3 +112,25 @@ def press(qtbot, button):
 
     assert button.isEnabled(), button.toolTip()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def labels_of(viewer):
+    return next(layer for layer in viewer.layers if layer.name.endswith("segments"))
+
+
+def slide(widget, name, value):
+    """Drag a slider to `value` and let go."""
+    slider = next(form for form in widget.forms if name in form.controls).controls[name].widget.slider
+    slider.setSliderDown(True)
+    slider.setValue(value)
+    slider.setSliderDown(False)
+
+
+@pytest.fixture
+def segmented(viewer, segment_dock, qtbot, image):
+    """The dock with three clusters shown, and their layer."""
+    viewer.add_image(image)
+    slide(segment_dock, "n_clusters", 3)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    return segment_dock, labels_of(viewer)

@@ -3,22 +3,10 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
 from qtpy.QtWidgets import QTableWidgetSelectionRange
 
-from .conftest import press, settle
-from .test_segment import labels_of, slide
-
-
-@pytest.fixture
-def segmented(viewer, segment_dock, qtbot, image):
-    """The dock with three clusters shown, and their layer."""
-    viewer.add_image(image)
-    slide(segment_dock, "n_clusters", 3)
-    press(qtbot, segment_dock.button)
-    settle(qtbot, segment_dock)
-    return segment_dock, labels_of(viewer)
+from .conftest import press, settle, slide
 
 
 def select(table, *rows):

@@ -7,19 +7,8 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 import napari_ae_seg as ae
 
-from .conftest import press, settle
+from .conftest import press, settle, slide
 from .test_edits import do, select
-from .test_segment import labels_of, slide
-
-
-@pytest.fixture
-def segmented(viewer, segment_dock, qtbot, image):
-    """The dock with three clusters shown, and their layer."""
-    viewer.add_image(image)
-    slide(segment_dock, "n_clusters", 3)
-    press(qtbot, segment_dock.button)
-    settle(qtbot, segment_dock)
-    return segment_dock, labels_of(viewer)
 
 
 def key(qtbot, dock, labels, name):

@@ -6,19 +6,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_ae_seg.session import current
 
-from .conftest import blobs, press, settle
-
-
-def labels_of(viewer):
-    return next(layer for layer in viewer.layers if layer.name.endswith("segments"))
-
-
-def slide(widget, name, value):
-    """Drag a slider to `value` and let go."""
-    slider = next(form for form in widget.forms if name in form.controls).controls[name].widget.slider
-    slider.setSliderDown(True)
-    slider.setValue(value)
-    slider.setSliderDown(False)
+from .conftest import blobs, labels_of, press, settle, slide
 
 
 def test_a_button_called_segment_gives_labels_where_the_image_lies(viewer, segment_dock, qtbot, image):
