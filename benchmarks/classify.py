@@ -10,16 +10,16 @@ import numpy as np
 import napari_ae_seg as ae
 from napari_ae_seg.classifier import Items, measured
 from napari_ae_seg.config import SegmentationConfig
-from napari_ae_seg.fitting import default_model
-from napari_ae_seg.progress import silent
+from napari_ae_seg.core.progress import silent
 from napari_ae_seg.samples.celltypes import two_types
+from napari_ae_seg.segmenter.fit import default_model
 
 from .sets import _read, cases
 
 SET = "dsb2018_stage1_test"
 DARK, PALE = 0.5, 0.85
 """Background brightness below which an image is fluorescence, and above which a stain is on clear glass."""
-COLOURED = 0.02
+COLORED = 0.02
 FEW = 10
 """Examples per class that a person might label."""
 KINDS = {
@@ -42,16 +42,16 @@ def main() -> None:
         print(f"{SET}: skipped, NAPARI_AE_SEG_DATA does not hold it")
         return
     pictures = [case.image() for case in found]
-    colours = [p if p.ndim == 3 else np.repeat(p[..., None], 3, 2) for p in pictures]
+    colors = [p if p.ndim == 3 else np.repeat(p[..., None], 3, 2) for p in pictures]
     objects = [_read(case.mask).astype(np.int32) for case in found]
-    classes = [modality(p[..., :3], mask) for p, mask in zip(colours, objects, strict=True)]
+    classes = [modality(p[..., :3], mask) for p, mask in zip(colors, objects, strict=True)]
     print(f"  modalities: {', '.join(f'{classes.count(name)} images {name}' for name in sorted(set(classes)))}")
     given = [
         dict.fromkeys(np.unique(mask[mask > 0]).tolist(), name) for mask, name in zip(objects, classes, strict=True)
     ]
     for title, images, axes in (
-        ("nuclei by modality", [p[..., :3] for p in colours], "YXC"),
-        ("nuclei by modality, grey, each image stretched to its own range", [_grey(p) for p in colours], "YX"),
+        ("nuclei by modality", [p[..., :3] for p in colors], "YXC"),
+        ("nuclei by modality, grey, each image stretched to its own range", [_gray(p) for p in colors], "YX"),
     ):
         stack = ae.read(images, axes=axes)
         items, named = _measured(stack, objects, given)
@@ -62,15 +62,15 @@ def modality(rgb: np.ndarray, mask: np.ndarray) -> str:
     """What an image (Y, X, 3) of 8 bits was taken with, from its colours and how bright its ground is."""
     unit = rgb.astype(float) / 255
     ground = float(np.median(unit.mean(-1)[mask == 0]))
-    if ground < DARK and float((unit.max(-1) - unit.min(-1)).mean()) < COLOURED:
+    if ground < DARK and float((unit.max(-1) - unit.min(-1)).mean()) < COLORED:
         return "fluorescence"
     return "brightfield" if ground > PALE else "stained"
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
-    grey = picture[..., :3].mean(-1)
-    low, high = np.percentile(grey, (0.5, 99.5))
-    return (255 * np.clip((grey - low) / max(high - low, 1e-9), 0, 1)).astype(np.uint8)
+def _gray(picture: np.ndarray) -> np.ndarray:
+    gray = picture[..., :3].mean(-1)
+    low, high = np.percentile(gray, (0.5, 99.5))
+    return (255 * np.clip((gray - low) / max(high - low, 1e-9), 0, 1)).astype(np.uint8)
 
 
 def _measured(stack: ae.Stack, objects: list[np.ndarray], classes: list[dict[int, str]]) -> tuple[Items, list[str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from napari_ae_seg.clustering.clusters import fit_clusters
 from napari_ae_seg.config import SegmentationConfig
-from napari_ae_seg.segment.cluster import fit_clusters
 
 from .timing import best
 
@@ -18,8 +18,8 @@ def main() -> None:
     from sklearn.cluster import KMeans
 
     rng = np.random.default_rng(0)
-    centres = rng.normal(0, 1.5, (K, FEATURES))
-    x = (centres[rng.integers(K, size=PLACES)] + rng.normal(size=(PLACES, FEATURES))).astype(np.float32)
+    centers = rng.normal(0, 1.5, (K, FEATURES))
+    x = (centers[rng.integers(K, size=PLACES)] + rng.normal(size=(PLACES, FEATURES))).astype(np.float32)
     features = torch.from_numpy(np.ascontiguousarray(x.T))
     config = SegmentationConfig(samples=50_000, restarts=5)
     found = {}

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import napari_ae_seg as ae
-from napari_ae_seg.fitting import shipped_for
+from napari_ae_seg.autoencoder.nets import build
 from napari_ae_seg.images.stack import Stack
-from napari_ae_seg.nets import build
 from napari_ae_seg.samples.noise import standard
 from napari_ae_seg.samples.stacks import VOLUMES
 from napari_ae_seg.samples.textures import TEXTURES, mosaic
+from napari_ae_seg.segmenter.fit import shipped_for
 
 from . import cache, scores, sets
 

@@ -38,12 +38,12 @@ def main() -> None:
     lasso = np.stack([256 + 220 * np.cos(angle), 200 + 150 * np.sin(angle) + 20 * np.sin(9 * angle)], 1).tolist()
     overlay = np.zeros((SIDE, SIDE), np.uint8)
     chosen = made.inside(lasso)
-    colours = np.eye(5)[:, :3][kind]
+    colors = np.eye(5)[:, :3][kind]
     lit = best(lambda: np.copyto(overlay, made.inside(lasso)[0]))
     print(f"{flat.shape[0]:,} latents of {LATENTS} numbers, {chosen.mean():.0%} of them in the lasso")
     print(f"lasso to highlighted pixels   {1000 * lit:6.1f} ms (aim {1000 * AIM:.0f})")
     print(f"pixels to places on the plane {1000 * best(lambda: made.light(made.places(chosen))):6.1f} ms")
-    print(f"plane coloured by cluster     {1000 * best(lambda: made.picture(colours)):6.1f} ms")
+    print(f"plane coloured by cluster     {1000 * best(lambda: made.picture(colors)):6.1f} ms")
     print(f"plane laid out                {1000 * best(plane, times=2):6.1f} ms")
     if importlib.util.find_spec("napari") and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         _in_napari()

@@ -59,8 +59,8 @@ def _estimate(told: dict[str, Any]) -> str:
 
 def _image(side: int) -> np.ndarray:
     picture, _ = random_scene(np.random.default_rng(1), side)
-    grey = picture if picture.ndim == 2 else picture.mean(-1)
-    return (60_000 * grey).astype(np.uint16)
+    gray = picture if picture.ndim == 2 else picture.mean(-1)
+    return (60_000 * gray).astype(np.uint16)
 
 
 def _volume() -> np.ndarray:

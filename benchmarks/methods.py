@@ -100,8 +100,8 @@ def forest(case: Case) -> Labels:
 @lru_cache(maxsize=2)
 def model_of(case: Case, encoder: str) -> ae.Autoencoder | None:
     """The encoder for one image; None stands for the shipped one as it is."""
-    from napari_ae_seg.fitting import shipped_for
-    from napari_ae_seg.training import train
+    from napari_ae_seg.autoencoder.training import train
+    from napari_ae_seg.segmenter.fit import shipped_for
 
     stack = stack_of(case)
     if encoder == "trained":

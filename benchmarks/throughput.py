@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 import napari_ae_seg as ae
-from napari_ae_seg.encoding import TILE, pad_to
+from napari_ae_seg.autoencoder.encode import TILE, pad_to
+from napari_ae_seg.autoencoder.nets.cost import flops
+from napari_ae_seg.core.progress import silent
 from napari_ae_seg.images.tiles import tiles
-from napari_ae_seg.labelling import Labeller
-from napari_ae_seg.nets.cost import flops
-from napari_ae_seg.progress import silent
-from napari_ae_seg.segment.survive import Survivors
+from napari_ae_seg.segmenter.label import Labeller
+from napari_ae_seg.segmenter.small_clusters import Survivors
 
 from .timing import best
 
@@ -51,7 +51,7 @@ def encode_and_assign() -> None:
     image = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
     stack = ae.read(image)
     model = ae.train(stack, ae.TrainingConfig(steps=2, threads=2))
-    net, x = model.net, pad_to(torch.from_numpy(model.normaliser.apply(image[None])), model.net.align)
+    net, x = model.net, pad_to(torch.from_numpy(model.normalizer.apply(image[None])), model.net.align)
     parts = [x[(slice(None), *t.outer)][None] for t in tiles(x.shape[1:], TILE[2], net.halo, net.align)]
 
     def bare() -> None:
@@ -64,7 +64,7 @@ def encode_and_assign() -> None:
         config = ae.SegmentationConfig(n_clusters=5, features=features, threads=2)
         one = ae.Segmenter.fit(model, stack, config)
         scorer = Survivors(one.clusters)
-        labeller = Labeller(model, model.normaliser, one.space, scorer, config, one.anisotropy, one.grid)
+        labeller = Labeller(model, model.normalizer, one.space, scorer, config, one.anisotropy, one.grid)
 
         def assign(labeller: Labeller = labeller) -> None:
             for _, maps in labeller.encoded(stack.image, 0, silent):

@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from napari_ae_seg import config as configs
+from napari_ae_seg.cli.options import flag_of
 from napari_ae_seg.config import PRESETS, Config, RunConfig
-from napari_ae_seg.options import flag_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 HEAD = """# Settings

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_ae_seg.cli import main
+from napari_ae_seg.cli.app import main
 from napari_ae_seg.samples import draw
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

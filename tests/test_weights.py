@@ -8,9 +8,9 @@ from scipy.optimize import linear_sum_assignment
 
 import napari_ae_seg as ae
 from napari_ae_seg import samples
-from napari_ae_seg.encoding import encode
+from napari_ae_seg.autoencoder.encode import encode
+from napari_ae_seg.autoencoder.model import SHIPPED
 from napari_ae_seg.images.sample import sample_blocks
-from napari_ae_seg.model import SHIPPED
 
 WEIGHTS = resources.files("napari_ae_seg") / "weights"
 AXES = {2: "CYX", 3: "CZYX"}
@@ -60,8 +60,8 @@ def test_two_channels_are_followed_by_their_mean():
 def test_three_channels_are_taken_as_they_are():
     stack = stack_of(3, 2)
     (block,) = sample_blocks(stack)
-    normaliser = fitted(stack).normaliser
-    np.testing.assert_allclose(normaliser.apply(block.data), normaliser.standard(block.data), atol=1e-6)
+    normalizer = fitted(stack).normalizer
+    np.testing.assert_allclose(normalizer.apply(block.data), normalizer.standard(block.data), atol=1e-6)
 
 
 def test_more_than_three_channels_become_their_first_three_principal_components():
@@ -88,8 +88,8 @@ def test_a_volume_of_nuclei_is_segmented_without_any_training():
 
 def _seen(channels: int) -> list[np.ndarray]:
     stack = stack_of(channels, 2)
-    normaliser = fitted(stack).normaliser
-    return [normaliser.apply(block.data) for block in sample_blocks(stack)]
+    normalizer = fitted(stack).normalizer
+    return [normalizer.apply(block.data) for block in sample_blocks(stack)]
 
 
 def _agreement(truth: np.ndarray, labels: np.ndarray) -> float:

@@ -1,5 +1,5 @@
 """`python -m napari_ae_seg` is `napari-ae-seg`."""
 
-from .cli import main
+from .cli.app import main
 
 main()

@@ -214,7 +214,7 @@ class SegmentationConfig(RunConfig):
     surround: bool = True
     """Leave a uniform dark surround of a colour image (fundus, endoscopy) out of the clustering."""
 
-    normalise: Literal["model", "image"] = "model"
+    normalize: Literal["model", "image"] = "model"
     """model keeps the brightness range learnt in training; image fits it anew to each image."""
 
     cut: Annotated[int, Field(ge=0, le=64)] = 0

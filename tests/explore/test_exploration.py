@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import napari_ae_seg as ae
-from napari_ae_seg.explore.exploration import Exploration, centres_of, prototypes_of
+from napari_ae_seg.explore.exploration import Exploration, centers_of, prototypes_of
 
 CORNER = slice(50, 70), slice(40, 70)
 
@@ -36,11 +36,11 @@ def explored(model, stack):
     return Exploration.of(segmenter, stack)
 
 
-def test_a_centre_is_the_mean_of_the_latents_of_its_pixels(explored):
+def test_a_center_is_the_mean_of_the_latents_of_its_pixels(explored):
     bright = explored.pixels[0][::4, ::4] == 3
     plain = explored.z[0][:, bright].mean(1)
-    assert np.abs(explored.centres[2] - plain).max() < 0.2 * explored.spread.max()
-    assert explored.centres.shape == (3, 6)
+    assert np.abs(explored.centers[2] - plain).max() < 0.2 * explored.spread.max()
+    assert explored.centers.shape == (3, 6)
 
 
 def test_a_prototype_looks_like_its_cluster_in_input_units(explored):
@@ -76,7 +76,7 @@ def test_the_table_names_the_latents_that_set_a_cluster_apart(explored, tmp_path
 def test_a_saved_segmenter_knows_its_prototypes_without_an_image(explored, tmp_path):
     explored.segmenter.save(tmp_path / "m.aeseg")
     loaded = ae.Segmenter.load(tmp_path / "m.aeseg")
-    assert np.abs(centres_of(loaded) - explored.centres).max() < 0.3 * explored.spread.max()
+    assert np.abs(centers_of(loaded) - explored.centers).max() < 0.3 * explored.spread.max()
     np.testing.assert_allclose(prototypes_of(loaded).mean((1, 2, 3)), [0, 1, 2], atol=0.5)
 
 
@@ -100,9 +100,9 @@ def test_objects_are_points_whose_pixels_light_up_together(explored):
 
 
 @pytest.mark.parametrize("by", ["density", "cluster", "confidence", "channel 0"])
-def test_the_plane_can_be_coloured(explored, by):
-    assert by in explored.colourings
-    assert explored.plane().picture(explored.colours(by)).max() > 60
+def test_the_plane_can_be_colored(explored, by):
+    assert by in explored.colorings
+    assert explored.plane().picture(explored.colors(by)).max() > 60
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_lasso_makes_a_cluster_and_leaves_the_others(explored, corner):
     assert overlap(segments.labels == 4, corner[0]) > 0.8
     others = segments.labels != 4
     assert (segments.labels[others] == explored.pixels[0][others]).mean() > 0.99
-    assert segments.colours[4] not in [segments.colours[label] for label in (1, 2, 3)]
+    assert segments.colors[4] not in [segments.colors[label] for label in (1, 2, 3)]
     assert explored.segmenter.clusters.k == 3
 
 
@@ -187,7 +187,7 @@ def test_the_units_of_a_sparse_network(stack):
         one.activation(8)
 
 
-def test_an_unpooling_network_draws_prototypes_with_the_maxima_of_its_centre(stack):
+def test_an_unpooling_network_draws_prototypes_with_the_maxima_of_its_center(stack):
     network = ae.NetworkConfig(width=4, levels=2, latents=4, down="max", up="unpool")
     model = ae.train(stack, ae.TrainingConfig(steps=60, patch=16, validation=0.0, corruption="none"), network)
     one = Exploration.of(ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2)), stack)

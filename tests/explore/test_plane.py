@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from napari_ae_seg.errors import MissingExtraError
+from napari_ae_seg.core.errors import MissingExtraError
 from napari_ae_seg.explore.plane import NOWHERE, SIDE, Plane, binned, polygon_mask, principal, tally, umap
 
 
@@ -59,11 +59,11 @@ def test_one_point_among_many_can_be_seen(halves):
     assert halves.light(single)[100, 100] > 0.1
 
 
-def test_the_picture_has_the_colours_of_the_pixels_in_a_bin(halves):
-    colours = np.zeros((*halves.bins.shape, 3))
-    colours[:, :, :30, 0] = 1
-    colours[:, :, 30:, 2] = 1
-    picture = halves.picture(colours).astype(int)
+def test_the_picture_has_the_colors_of_the_pixels_in_a_bin(halves):
+    colors = np.zeros((*halves.bins.shape, 3))
+    colors[:, :, :30, 0] = 1
+    colors[:, :, 30:, 2] = 1
+    picture = halves.picture(colors).astype(int)
     assert picture[:, : SIDE // 2, 2].max() == 0
     assert picture[:, SIDE // 2 :, 0].max() == 0
     assert picture[..., 0].max() > 150

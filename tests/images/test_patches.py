@@ -23,7 +23,7 @@ def test_patches_of_any_image_have_their_size(shape):
     sampler = PatchSampler([block(np.ones((2, *shape)))], 32, validation=0.1)
     assert sampler.draw(3).shape == (3, 2, *(32,) * len(shape))
     assert sampler.validation(2).shape == (2, 2, *(32,) * len(shape))
-    assert [pair.shape for pair in sampler.neighbours(2)] == [(2, 2, *(32,) * len(shape))] * 2
+    assert [pair.shape for pair in sampler.neighbors(2)] == [(2, 2, *(32,) * len(shape))] * 2
     assert (sampler.draw(3) == 1).all()
 
 
@@ -81,7 +81,7 @@ def test_validation_patches_share_no_place_with_those_learnt_from(blocks):
     assert sampler.apart
     assert not np.intersect1d(learnt, kept).size
     assert 0.05 * first < kept.size < 0.55 * first
-    for pair in sampler.neighbours(200):
+    for pair in sampler.neighbors(200):
         assert not np.intersect1d(pair, kept).size
 
 
@@ -102,13 +102,13 @@ def test_drawing_resumes_exactly_from_its_state():
     sampler, other = (PatchSampler([block(places(99, 98))], 16, seed=seed) for seed in (3, 4))
     sampler.draw(5)
     state = json.loads(json.dumps(sampler.state()))
-    expected = [sampler.draw(4), *sampler.neighbours(3)]
+    expected = [sampler.draw(4), *sampler.neighbors(3)]
     other.restore(state)
-    assert all(np.array_equal(a, b) for a, b in zip(expected, [other.draw(4), *other.neighbours(3)], strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(expected, [other.draw(4), *other.neighbors(3)], strict=True))
 
 
-def test_neighbours_overlap():
-    first, second = PatchSampler([block(places(300, 300))], 32).neighbours(100)
+def test_neighbors_overlap():
+    first, second = PatchSampler([block(places(300, 300))], 32).neighbors(100)
     assert all(np.intersect1d(a, b).size >= 32 * 32 / 4 for a, b in zip(first, second, strict=True))
     assert not np.array_equal(first, second)
 

@@ -10,7 +10,7 @@ import zarr
 from dask import delayed
 from PIL import Image as Picture
 
-from napari_ae_seg.errors import ImageReadError
+from napari_ae_seg.core.errors import ImageReadError
 from napari_ae_seg.images.stack import Stack, read
 
 

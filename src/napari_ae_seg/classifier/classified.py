@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ae_seg.segments import Colour, colour
+from napari_ae_seg.segmenter.segments import Color, color
 
 from .items import label_arrays
 
@@ -56,9 +56,9 @@ class Classified:
         return [("", *self.classes)[number] for number in self.chosen]
 
     @property
-    def colours(self) -> dict[int, Colour]:
+    def colors(self) -> dict[int, Color]:
         """Number of a class -> its colour."""
-        return {number: colour(number) for number in range(1, len(self.classes) + 1)}
+        return {number: color(number) for number in range(1, len(self.classes) + 1)}
 
     @property
     def table(self) -> dict[str, list[Any]]:
@@ -110,7 +110,7 @@ class Classified:
         for row, number in enumerate(self._numbers()):
             if self.chosen[row]:
                 sure = GIVEN if self.given[row] else RECOGNISED * (0.3 + 0.7 * float(best[row]))
-                shown[int(number)] = (*self.colours[int(self.chosen[row])], round(sure, 2))
+                shown[int(number)] = (*self.colors[int(self.chosen[row])], round(sure, 2))
         return {
             "name": f"{self.stack.image.name} classes",
             "colormap": shown,

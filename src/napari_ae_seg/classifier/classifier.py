@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ae_seg import devices, files
+from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.config import ClassificationConfig, SegmentationConfig
-from napari_ae_seg.errors import ModelFileError
-from napari_ae_seg.fitting import default_model
-from napari_ae_seg.model import Autoencoder
-from napari_ae_seg.progress import Report, silent
+from napari_ae_seg.core import devices, modelfile
+from napari_ae_seg.core.errors import ModelFileError
+from napari_ae_seg.core.progress import Report, silent
+from napari_ae_seg.segmenter.fit import default_model
 
 from . import learners
 from .classified import Classified, classified
@@ -181,12 +181,12 @@ class Classifier:
             "features": list(self.features),
             "quality": self.quality.state() if self.quality else None,
         }
-        files.write(path, header, tensors)
+        modelfile.write(path, header, tensors)
 
     @classmethod
     def load(cls, path: str | Path) -> Classifier:
         """The classifier that `save` wrote; ModelFileError says what is wrong with any other file."""
-        header, tensors = files.read(path)
+        header, tensors = modelfile.read(path)
         if "classifier" not in header:
             raise ModelFileError(f"{path} holds no classifier: train one with napari-ae-seg classify train")
 

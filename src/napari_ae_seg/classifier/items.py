@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_ae_seg import devices
-from napari_ae_seg.encoding import check_channels, encode_array, scaled, sides
+from napari_ae_seg.autoencoder.encode import check_channels, encode_array, scaled, sides
+from napari_ae_seg.core import devices
+from napari_ae_seg.core.progress import Progress, Report, silent
 from napari_ae_seg.images.tiles import tiles
-from napari_ae_seg.progress import Progress, Report, silent
 
 from . import measure
 
 if TYPE_CHECKING:
+    from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.config import ClassificationConfig
     from napari_ae_seg.images.stack import Image, Stack
-    from napari_ae_seg.model import Autoencoder
 
 Kind = Literal["objects", "images", "slices"]
 Named = Mapping[int, str] | Sequence[str] | Sequence[Mapping[int, str]]
@@ -185,7 +185,7 @@ def _parts(
             raw = image.block(n, tile.outer)
             core = raw[(slice(None), *tile.inner)]
             inside = (slice(1, -1),) * marks.ndim
-            marks[inside][~model.normaliser.valid(core)] = 0
+            marks[inside][~model.normalizer.valid(core)] = 0
             levels = []
             if encode:
                 maps = encode_array(model, raw)
@@ -194,7 +194,7 @@ def _parts(
             if not marks[inside].any():
                 continue
             start = [part.start for part in tile.core]
-            yield measure.add_up(marks, model.normaliser.unit(core), levels, n, start, image.spacing)
+            yield measure.add_up(marks, model.normalizer.unit(core), levels, n, start, image.spacing)
 
 
 def _marks(image: Image, labels: Any, roi: Any, n: int, core: tuple[slice, ...]) -> np.ndarray:

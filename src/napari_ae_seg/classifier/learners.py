@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_ae_seg.progress import Progress, Report
+from napari_ae_seg.core.progress import Progress, Report
 
 if TYPE_CHECKING:
     from napari_ae_seg.config import ClassificationConfig

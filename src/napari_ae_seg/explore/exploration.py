@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..decoding import prototypes, segmented_image
-from ..labelling import IN_MEMORY, Prepared
-from ..progress import Progress, Report, silent
-from ..segment import filters
-from ..segment.choose import choose_k
-from ..segment.lasso import Parted
-from ..segment.objects import find_objects
-from ..segments import Segments
+from napari_ae_seg.autoencoder.decode import prototypes, segmented_image
+from napari_ae_seg.clustering.lasso import Parted
+from napari_ae_seg.clustering.number import choose_k
+from napari_ae_seg.core import filters
+from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.segmenter.label import IN_MEMORY, Prepared
+from napari_ae_seg.segmenter.objects import find_objects
+from napari_ae_seg.segmenter.segments import Segments
+
 from . import layout, typical
 from .plane import PROJECTIONS, Plane, ramp
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ..images.stack import Image, Stack
-    from ..segmenter import Segmenter
+    from napari_ae_seg.images.stack import Image, Stack
+    from napari_ae_seg.segmenter.segmenter import Segmenter
 
 PATCH_CELLS = {2: 4, 3: 2}
 """Side of a typical patch in cells of the latents, by spatial axes."""
@@ -90,7 +91,7 @@ class Exploration:
         return np.ascontiguousarray(self.image.from_source(np.asarray(self.segments.labels)))
 
     @cached_property
-    def centres(self) -> np.ndarray:
+    def centers(self) -> np.ndarray:
         """(K, latents): the mean latents of each cluster's pixels, weighted by their membership in it."""
         total = self._weights.sum((0, 2))
         sums = sum(w @ z.reshape(len(z), -1).T for w, z in zip(self._weights, self.z, strict=True))
@@ -102,11 +103,11 @@ class Exploration:
         side = self._cells * self.stride
         net, model = self.segmenter.model.net, self.segmenter.model
         if getattr(net.config, "up", "") != "unpool":
-            return prototypes(model, self.centres, side)
+            return prototypes(model, self.centers, side)
         drawn = []  # an unpooling decoder puts maxima where they were in the patch nearest to the centre
-        for centre, patches in zip(self.centres, self.typical(1), strict=True):
+        for center, patches in zip(self.centers, self.typical(1), strict=True):
             patch = patches[0] if len(patches) else np.zeros((model.channels, *[side] * model.ndim), np.float32)
-            drawn.append(typical.redrawn(model, patch, centre))
+            drawn.append(typical.redrawn(model, patch, center))
         return np.stack(drawn)
 
     @cached_property
@@ -131,9 +132,9 @@ class Exploration:
         """(K, latents): how far a cluster's mean lies from that of all others, in standard deviations."""
         total = self._weights.sum((0, 2))
         share = (total / max(float(total.sum()), 1e-12))[:, None]
-        mean = (share * self.centres).sum(0)
-        rest = (mean - share * self.centres) / np.maximum(1 - share, 1e-9)
-        return np.asarray(np.where(share < 1, (self.centres - rest) / self.spread, 0))
+        mean = (share * self.centers).sum(0)
+        rest = (mean - share * self.centers) / np.maximum(1 - share, 1e-9)
+        return np.asarray(np.where(share < 1, (self.centers - rest) / self.spread, 0))
 
     @property
     def table(self) -> dict[str, list[Any]]:
@@ -172,25 +173,25 @@ class Exploration:
         rows = np.zeros(int(self.pixels.max(initial=0)) + 1, np.int64)
         for row, label in enumerate(self.labels):
             rows[label] = row + 1
-        return segmented_image(self.segmenter.model, self.image, rows[self.pixels], self.centres)
+        return segmented_image(self.segmenter.model, self.image, rows[self.pixels], self.centers)
 
     def typical(self, count: int = 8) -> list[np.ndarray]:
         """Per cluster its most typical patches (at most `count`, C, *side) in native values, most typical first."""
         found = []
-        for row, centre in enumerate(self.centres):
-            like = typical.Likeness(centre, self.spread, self.stride, self._cells)
+        for row, center in enumerate(self.centers):
+            like = typical.Likeness(center, self.spread, self.stride, self._cells)
             shares = [share[row].reshape(z.shape[1:]) for share, z in zip(self._weights, self.z, strict=True)]
             found.append(typical.patches(self.prepared.raw, shares, self.z, like, count))
         return found
 
     def thumbnail(self, patch: np.ndarray) -> np.ndarray:
         """A patch (C, *side) as a picture (Y, X, 3) uint8: of a volume the middle slice, of many channels three."""
-        return typical.thumbnail(self.segmenter.model.normaliser.unit(patch))
+        return typical.thumbnail(self.segmenter.model.normalizer.unit(patch))
 
     def activation(self, unit: int) -> np.ndarray:
         """How strongly latent `unit` fires at every pixel: an array of the source's shape."""
-        if not 0 <= unit < len(self.centres[0]):
-            raise ValueError(f"the units are 0 to {len(self.centres[0]) - 1}, got {unit}")
+        if not 0 <= unit < len(self.centers[0]):
+            raise ValueError(f"the units are 0 to {len(self.centers[0]) - 1}, got {unit}")
         return self.image.to_source(
             np.stack([layout.enlarged(z[unit : unit + 1], self.stride, self.pixels.shape[1:])[0] for z in self.z])
         )
@@ -222,23 +223,23 @@ class Exploration:
             bins, counts = layout.of_objects(maps, stride, method, self.image.from_source(np.asarray(objects)))
         return Plane(bins, counts, f"{words}, {shown}.")
 
-    def colours(self, by: str) -> np.ndarray | None:
-        """A colour (N, *space, 3) of 0 to 1 per pixel for `Plane.picture`: by one of `colourings`."""
+    def colors(self, by: str) -> np.ndarray | None:
+        """A colour (N, *space, 3) of 0 to 1 per pixel for `Plane.picture`: by one of `colorings`."""
         if by == "density":
             return None
         if by == "cluster":
             palette = np.full((max(self.labels, default=0) + 1, 3), 0.35)
-            for label, rgb in self.segments.colours.items():
+            for label, rgb in self.segments.colors.items():
                 palette[label] = rgb
             return np.asarray(palette[np.minimum(self.pixels, len(palette) - 1)])
         if by == "confidence":
             return ramp(self.image.from_source(np.asarray(self.segments.confidence)))
         channel = list(self.image.channel_names).index(by) if by in self.image.channel_names else int(by)
-        unit = [self.segmenter.model.normaliser.unit(raw)[channel] for raw in self.prepared.raw]
+        unit = [self.segmenter.model.normalizer.unit(raw)[channel] for raw in self.prepared.raw]
         return ramp(np.nan_to_num(np.stack(unit)))
 
     @property
-    def colourings(self) -> list[str]:
+    def colorings(self) -> list[str]:
         """What the plane can be coloured by."""
         names = [name or str(number) for number, name in enumerate(self.image.channel_names)]
         return ["density", "cluster", "confidence", *names]
@@ -246,7 +247,7 @@ class Exploration:
     @cached_property
     def valid(self) -> np.ndarray:
         """Which pixels (N, *space) have data."""
-        return np.stack([self.segmenter.model.normaliser.valid(raw) for raw in self.prepared.raw])
+        return np.stack([self.segmenter.model.normalizer.valid(raw) for raw in self.prepared.raw])
 
     def parted(
         self, inside: np.ndarray | Sequence[tuple[float, float]], of: str = "latents", made: str = "", seed: int = 0
@@ -299,7 +300,7 @@ class Exploration:
         return index
 
 
-def centres_of(segmenter: Segmenter) -> np.ndarray:
+def centers_of(segmenter: Segmenter) -> np.ndarray:
     """(K, latents) of the clusters before any edit, from the places they were fitted on: what a model file knows.
 
     The mean latents of all places, weighted by their membership in the cluster.
@@ -312,5 +313,5 @@ def centres_of(segmenter: Segmenter) -> np.ndarray:
 def prototypes_of(segmenter: Segmenter) -> np.ndarray:
     """(K, C, *side) in input units: the decoded centres of the clusters before any edit."""
     return prototypes(
-        segmenter.model, centres_of(segmenter), PATCH_CELLS[segmenter.model.ndim] * segmenter.model.net.stride
+        segmenter.model, centers_of(segmenter), PATCH_CELLS[segmenter.model.ndim] * segmenter.model.net.stride
     )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ..labelling import spread
-from ..segment import filters
+from napari_ae_seg.core import filters
+from napari_ae_seg.segmenter.label import spread
+
 from .plane import NOWHERE, PROJECTIONS, binned, tally
 
 Laid = tuple[np.ndarray, np.ndarray]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import MissingExtraError
+from napari_ae_seg.core.errors import MissingExtraError
 
 SIDE = 512
 """Bins along each side of the plane."""
@@ -24,7 +24,7 @@ FITTED = 20_000
 EMBEDDED = 2000
 """Points that UMAP lays out, at most; the others go where their nearest neighbours among them are."""
 EPOCHS = 200
-NEIGHBOURS = 5
+NEIGHBORS = 5
 CHUNK = 1 << 13
 
 VIRIDIS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
@@ -68,16 +68,16 @@ class Plane:
         top = float(blurred.max(initial=0.0))
         return np.asarray(np.log1p(blurred / one) / np.log1p(max(top, one) / one))
 
-    def picture(self, colours: np.ndarray | None = None) -> np.ndarray:
-        """The plane as (SIDE, SIDE, 3) uint8: its density, or the mean of `colours` (N, *space, 3) of 0 to 1."""
+    def picture(self, colors: np.ndarray | None = None) -> np.ndarray:
+        """The plane as (SIDE, SIDE, 3) uint8: its density, or the mean of `colors` (N, *space, 3) of 0 to 1."""
         light = self.light(self.counts)
-        if colours is None:
+        if colors is None:
             return np.asarray(255 * ramp(light, DENSITY) * np.minimum(1, 12 * light)[..., None], np.uint8)
         total = self._blurred(tally(self.bins))
         shade = np.where(light > 0.004, 0.3 + 0.7 * light, 0.0)
         out = np.empty((SIDE, SIDE, 3))
         for channel in range(3):
-            out[..., channel] = shade * self._blurred(tally(self.bins, colours[..., channel])) / np.maximum(total, 1e-9)
+            out[..., channel] = shade * self._blurred(tally(self.bins, colors[..., channel])) / np.maximum(total, 1e-9)
         return (255 * out.clip(0, 1)).astype(np.uint8)
 
     @property
@@ -149,8 +149,8 @@ def principal(sample: np.ndarray) -> Projection:
     """The projection on the two directions in which `sample` (n, F) differs most; their signs are fixed."""
     part = sample[:: max(1, len(sample) // FITTED)].astype(np.float64)
     mean = part.mean(0)
-    centred = part - mean
-    found = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :2]
+    centered = part - mean
+    found = np.linalg.eigh(centered.T @ centered)[1][:, ::-1][:, :2]
     found = found * np.where(found[np.abs(found).argmax(0), np.arange(found.shape[1])] < 0, -1, 1)
     if found.shape[1] == 1:  # one feature: a line
         found = np.concatenate([found, np.zeros_like(found)], 1)
@@ -181,13 +181,13 @@ def _among(points: np.ndarray, known: np.ndarray, layout: np.ndarray) -> np.ndar
     """Positions (n, 2) of `points` (n, F): the weighted mean of those of the nearest `known` ones."""
     import torch
 
-    centres, places = torch.from_numpy(known), torch.from_numpy(layout)
-    squares = centres.square().sum(1)
+    centers, places = torch.from_numpy(known), torch.from_numpy(layout)
+    squares = centers.square().sum(1)
     least = 1e-6 * float(squares.mean()) + 1e-12
     out = []
     for part in torch.from_numpy(np.ascontiguousarray(points, np.float32)).split(CHUNK):
-        reach = torch.addmm(squares, part, centres.T, alpha=-2)
-        gap, nearest = reach.topk(min(NEIGHBOURS, len(known)), 1, largest=False)
+        reach = torch.addmm(squares, part, centers.T, alpha=-2)
+        gap, nearest = reach.topk(min(NEIGHBORS, len(known)), 1, largest=False)
         weight = 1 / (gap + part.square().sum(1, keepdim=True)).clamp_min(least)
         out.append((places[nearest] * (weight / weight.sum(1, keepdim=True))[..., None]).sum(1))
     return np.asarray(torch.cat(out))

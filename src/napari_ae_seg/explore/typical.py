@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..decoding import native
+from napari_ae_seg.autoencoder.decode import native
 
 if TYPE_CHECKING:
-    from ..model import Autoencoder
+    from napari_ae_seg.autoencoder.model import Autoencoder
 
 
 @dataclass(frozen=True)
 class Likeness:
     """How alike a place and a cluster's centre are."""
 
-    centre: np.ndarray
+    center: np.ndarray
     """(latents,)"""
     spread: np.ndarray
     """(latents,) unit of distance"""
@@ -33,7 +33,7 @@ class Likeness:
 
         own = self.spread[(...,) + (None,) * share.ndim]
         middle = ndi.uniform_filter(z, (1, *[min(3, size) for size in share.shape]), mode="nearest")
-        gap = np.sqrt((((middle - self.centre[(...,) + (None,) * share.ndim]) / own) ** 2).mean(0))
+        gap = np.sqrt((((middle - self.center[(...,) + (None,) * share.ndim]) / own) ** 2).mean(0))
         pure = ndi.uniform_filter(share, self.cells, mode="nearest")
         return np.where(share > 0.5 * max(float(share.max()), 1e-12), 2 * pure - gap, -np.inf)
 
@@ -61,14 +61,14 @@ def patches(
     return np.stack(found) if found else np.zeros((0, len(raw[0]), *space), np.float32)
 
 
-def redrawn(model: Autoencoder, patch: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """A patch (C, *side) as the decoder draws it when every latent is `centre`, maxima where they are in `patch`."""
+def redrawn(model: Autoencoder, patch: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """A patch (C, *side) as the decoder draws it when every latent is `center`, maxima where they are in `patch`."""
     net = model.net
     side = [size - size % net.align for size in patch.shape[1:]]
-    x = torch.from_numpy(model.normaliser.apply(patch[(slice(None), *(slice(0, size) for size in side))]))[None]
+    x = torch.from_numpy(model.normalizer.apply(patch[(slice(None), *(slice(0, size) for size in side))]))[None]
     with torch.inference_mode():
         seen = net.encode(x.to(model.device))
-        z = torch.from_numpy(centre).to(model.device).reshape(1, -1, *[1] * net.ndim).expand_as(seen.z)
+        z = torch.from_numpy(center).to(model.device).reshape(1, -1, *[1] * net.ndim).expand_as(seen.z)
         return native(model, net.decode(z, seen.indices)[0])
 
 

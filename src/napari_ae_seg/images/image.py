@@ -231,6 +231,6 @@ def _channel_names(sources: Sequence[Source]) -> list[str]:
             names += [source.name] if count == 1 else [f"{source.name} {c}" for c in range(count)]
         else:
             rgb = source.axes[-1] in CHANNELS and count == 3 + source.alpha
-            colours = ("red", "green", "blue", "alpha") if rgb else ()
-            names += [*colours, *(f"channel {c}" for c in range(len(colours), count))][:count]
+            colors = ("red", "green", "blue", "alpha") if rgb else ()
+            names += [*colors, *(f"channel {c}" for c in range(len(colors), count))][:count]
     return names

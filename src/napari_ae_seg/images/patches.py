@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .sample import BUDGET, Block, normalised, sample_blocks
+from .sample import BUDGET, Block, normalized, sample_blocks
 
-__all__ = ["BUDGET", "Block", "PatchSampler", "normalised", "sample_blocks"]
+__all__ = ["BUDGET", "Block", "PatchSampler", "normalized", "sample_blocks"]
 
 _FULL = (1.0, 0.9, 0.5, 0.25)  # shares of a patch that are valid, in the order they are asked for
 
@@ -49,7 +49,7 @@ class PatchSampler:
         """`count` patches to learn from."""
         return self._learnt.draw(count, self.focus, self._rng)[0]
 
-    def neighbours(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def neighbors(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """`count` patches, and for each another one that lies at most half a patch away."""
         patches, fields, origins = self._learnt.draw(count, self.focus, self._rng)
         reach = np.array(self.size) // 2

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .axes import Region
-from .normalise import Normaliser
+from .normalize import Normalizer
 from .stack import Image, Stack
 
 BUDGET = 16_000_000
@@ -54,9 +54,9 @@ def sample_blocks(stack: Stack, budget: int = BUDGET, seed: int = 0) -> list[Blo
     return blocks
 
 
-def normalised(blocks: Sequence[Block], normaliser: Normaliser) -> list[Block]:
+def normalized(blocks: Sequence[Block], normalizer: Normalizer) -> list[Block]:
     """The same blocks with normalised values."""
-    return [replace(block, data=normaliser.apply(block.data)) for block in blocks]
+    return [replace(block, data=normalizer.apply(block.data)) for block in blocks]
 
 
 def _whole(stack: Stack) -> Iterator[Block | None]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ImageReadError
+from napari_ae_seg.core.errors import ImageReadError
+
 from .axes import CHANNELS
 
 Extra = dict[str, Any]

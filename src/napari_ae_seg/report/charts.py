@@ -8,7 +8,7 @@ from html import escape
 
 WIDTH, HEIGHT = 460, 230
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 26, 40
-COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1")
+COLORS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1")
 
 Point = tuple[float, float]
 
@@ -42,12 +42,12 @@ def lines(
     parts += _axes(at, (x_low, x_high), (y_low, y_high), x_name, y_name, whole, log)
     left = LEFT
     for number, (name, part) in enumerate(series.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        color = COLORS[number % len(COLORS)]
         known = [p for p in part if math.isfinite(p[1]) and (p[1] > 0 or not log)]
         thin = known[:: max(1, len(known) // 400)] + known[-1:]
-        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(map(at, thin))}"/>')
+        parts.append(f'<polyline fill="none" stroke="{color}" stroke-width="2" points="{" ".join(map(at, thin))}"/>')
         if len(series) > 1:
-            parts.append(f'<rect x="{left}" y="8" width="14" height="3" fill="{colour}"/>')
+            parts.append(f'<rect x="{left}" y="8" width="14" height="3" fill="{color}"/>')
             parts.append(f'<text x="{left + 20}" y="13">{escape(name)}</text>')
             left += 34 + 7 * len(name)
     if mark is not None:

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..config import Config
+    from napari_ae_seg.config import Config
 
 NBSP = chr(0xA0)
 WORDS = {

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import __version__
-from ..explore.plane import VIRIDIS
-from ..pipeline import versions
-from ..progress import Progress, Report, silent
+from napari_ae_seg import __version__
+from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.core.versions import versions
+from napari_ae_seg.explore.plane import VIRIDIS
+
 from . import charts, markup, pictures
 
 if TYPE_CHECKING:
-    from ..explore.exploration import Exploration
+    from napari_ae_seg.explore.exploration import Exploration
 
 MOST = 12
 """Images that are shown; of further ones only the figures."""
@@ -94,7 +95,7 @@ def _clusters(explored: Sequence[Exploration]) -> str:
         table = dict(one.table)
         names = table.pop("name")
         swatches = [
-            f'<span class="swatch" style="background:{markup.css(one.segments.colours[i])}"></span>' for i in one.labels
+            f'<span class="swatch" style="background:{markup.css(one.segments.colors[i])}"></span>' for i in one.labels
         ]
         first = [f"{swatch}{escape(str(name))}" for swatch, name in zip(swatches, names, strict=True)]
         heads = ["cluster", *(key for key in table if key != "index")]
@@ -115,7 +116,7 @@ def _strips(one: Exploration) -> str:
     for label, prototype, patches in zip(one.labels, one.prototypes, one.typical(), strict=True):
         drawn = [f'<img class="proto" alt="prototype" src="{pictures.inline(one.thumbnail(prototype))}">']
         drawn += [f'<img alt="typical patch" src="{pictures.inline(one.thumbnail(p))}">' for p in patches]
-        swatch = f'<span class="swatch" style="background:{markup.css(one.segments.colours[label])}"></span>'
+        swatch = f'<span class="swatch" style="background:{markup.css(one.segments.colors[label])}"></span>'
         strip = f"<div class='strip'>{''.join(drawn)}</div>"
         parts.append(f"<div class='cluster'>{swatch}{escape(one.segments.names[label])}{strip}</div>")
     return "".join(parts)
@@ -123,8 +124,8 @@ def _strips(one: Exploration) -> str:
 
 def _choice(explored: Sequence[Exploration]) -> str:
     """How many clusters, how stable they are, and where their latents lie."""
-    from ..segment.stability import resampled, stability
-    from ..segment.stability import unstable as disagreeing
+    from napari_ae_seg.clustering.stability import resampled, stability
+    from napari_ae_seg.clustering.stability import unstable as disagreeing
 
     one = explored[0]
     segmenter, row, words = one.segmenter, [], []
@@ -148,7 +149,7 @@ def _choice(explored: Sequence[Exploration]) -> str:
         row.append(markup.figure(pictures.inline(pictures.unstable(share), crisp=True), where, raw=True))
     plane = one.plane()
     row.append(
-        markup.figure(pictures.inline(plane.picture(one.colours("cluster"))), f"{plane.sentence} Colours are clusters.")
+        markup.figure(pictures.inline(plane.picture(one.colors("cluster"))), f"{plane.sentence} Colours are clusters.")
     )
     quality = ", ".join(f"{name} {value:.4g}" for name, value in segmenter.clusters.quality.items())
     return f"<p>{escape(' '.join(words))}</p>{markup.row(row)}" + (
@@ -158,12 +159,12 @@ def _choice(explored: Sequence[Exploration]) -> str:
 
 def _drift(explored: Sequence[Exploration]) -> str:
     """How badly the network redraws each image, beside those that the clusters were fitted on."""
-    from .. import drift
+    from napari_ae_seg.autoencoder import drift
 
     rows = []
     for one in explored:
         usual = one.segmenter.usual_error
-        found = drift.error(one.segmenter.model, one.image, one.segmenter.model.normaliser)
+        found = drift.error(one.segmenter.model, one.image, one.segmenter.model.normalizer)
         unlike = drift.sentence(found, usual, one.image.name)
         mean = float(np.mean(np.asarray(one.segments.confidence)))
         ratio = f"{found / usual:.2f}" if usual else ""
@@ -233,7 +234,7 @@ def _foot() -> str:
 
 def _legend(one: Exploration) -> str:
     parts = []
-    for label, rgb in one.segments.colours.items():
+    for label, rgb in one.segments.colors.items():
         swatch = f'<span class="swatch" style="background:{markup.css(rgb)}"></span>'
         parts.append(f'<span class="name">{swatch}{escape(one.segments.names[label])}</span>')
     return " ".join(parts)

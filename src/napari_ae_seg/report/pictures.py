@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..explore.plane import ramp
+from napari_ae_seg.explore.plane import ramp
 
 if TYPE_CHECKING:
-    from ..explore.exploration import Exploration
+    from napari_ae_seg.explore.exploration import Exploration
 
 SIDE = 512
 """Longest side of a picture, in pixels."""
@@ -40,13 +40,13 @@ def shown(one: Exploration) -> np.ndarray:
 
 def overlay(one: Exploration) -> np.ndarray:
     """Its clusters in their colours over it in grey."""
-    grey = shown(one).mean(-1, keepdims=True) / 255
+    gray = shown(one).mean(-1, keepdims=True) / 255
     labels = plane_of(one.pixels[0])
     palette = np.zeros((int(one.pixels.max(initial=0)) + 1, 3))
-    for label, rgb in one.segments.colours.items():
+    for label, rgb in one.segments.colors.items():
         palette[label] = rgb
     strength = np.where(labels > 0, STRENGTH, 0)[..., None]
-    return _bytes((1 - strength) * grey + strength * palette[labels])
+    return _bytes((1 - strength) * gray + strength * palette[labels])
 
 
 def confidence(one: Exploration) -> np.ndarray:
@@ -69,5 +69,5 @@ def plane_of(values: np.ndarray) -> np.ndarray:
     return values if values.ndim == 2 else values[len(values) // 2]
 
 
-def _bytes(colours: np.ndarray) -> np.ndarray:
-    return np.asarray(255 * colours.clip(0, 1), np.uint8)
+def _bytes(colors: np.ndarray) -> np.ndarray:
+    return np.asarray(255 * colors.clip(0, 1), np.uint8)

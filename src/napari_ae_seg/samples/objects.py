@@ -57,6 +57,6 @@ def tiling(rng: Rng, shape: tuple[int, ...], size: float, bend: float = 0.1) -> 
     return owner[..., 0].astype(np.int32) + 1, ((far[..., 1] - far[..., 0]) / 2).astype(np.float32)
 
 
-def _turned(angle: float, axes: list[np.ndarray], centre: np.ndarray) -> list[np.ndarray]:
-    *rest, y, x = [axis - at for axis, at in zip(axes, centre, strict=True)]
+def _turned(angle: float, axes: list[np.ndarray], center: np.ndarray) -> list[np.ndarray]:
+    *rest, y, x = [axis - at for axis, at in zip(axes, center, strict=True)]
     return [*rest, np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y]

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from .noise import Image, Rng, camera, octaves, smooth, unit, warp
 from .objects import blobs, strewn, tiling
-from .textures import fibres as fibre_texture
+from .textures import fibers as fiber_texture
 from .textures import mosaic, random_texture
 
 
@@ -74,12 +74,12 @@ def electron(rng: Rng, size: int) -> tuple[Image, Image]:
     return unit(camera(rng, ndimage.gaussian_filter(picture, 0.7), rng.uniform(60, 400))), classes.astype(np.uint8)
 
 
-def fibres(rng: Rng, size: int) -> tuple[Image, Image]:
+def fibers(rng: Rng, size: int) -> tuple[Image, Image]:
     """Bright fibres in patches on a dark ground, as collagen or a cytoskeleton. 1 ground, 2 fibres."""
     shape = (size, size)
     patch = smooth(rng, shape, size / 12) > rng.uniform(-0.3, 0.6)
     soft = ndimage.gaussian_filter(patch.astype(np.float32), 2.0)
-    clean = 0.05 + soft * unit(fibre_texture(rng, size)) + 0.15 * ndimage.gaussian_filter(soft, 8.0)
+    clean = 0.05 + soft * unit(fiber_texture(rng, size)) + 0.15 * ndimage.gaussian_filter(soft, 8.0)
     return _shot(rng, clean, 1.0), (1 + patch).astype(np.uint8)
 
 
@@ -114,7 +114,7 @@ def tissue(rng: Rng, size: int) -> tuple[Image, Image]:
         0.1,
     )
     nucleus = np.where(epithelium & (depth < 0.4), dense[0] > 0, (glands == 0) & (sparse[0] > 0))
-    strands = warp(rng, unit(fibre_texture(rng, size)), 4.0, 20.0)
+    strands = warp(rng, unit(fiber_texture(rng, size)), 4.0, 20.0)
     tear = (glands == 0) & (smooth(rng, shape, 4.0) > 2.0)
     glass = lumen | tear
     eosin = np.where(epithelium, 0.55, 0.35 + 0.55 * strands) * (1 + 0.18 * octaves(rng, shape, 6.0)) * ~glass
@@ -154,7 +154,7 @@ SCENES = {
     "nuclei": nuclei,
     "cells": cells,
     "electron": electron,
-    "fibres": fibres,
+    "fibers": fibers,
     "phase": phase,
     "tissue": tissue,
     "blood": blood,

@@ -128,7 +128,7 @@ def cracks(rng: Rng, size: int) -> Image:
     return standard(relief) + 0.3 * octaves(rng, (size, size), gap / 3)
 
 
-def fibres(rng: Rng, size: int) -> Image:
+def fibers(rng: Rng, size: int) -> Image:
     """Long thin threads across each other, all ways or one way, as in felt, collagen or cotton."""
     spread, direction = rng.choice([0.15, 0.5, np.pi]), rng.uniform(0, np.pi)
     image = np.zeros((size, size), np.float32)
@@ -146,7 +146,7 @@ TEXTURES = {
     "spots": spots,
     "labyrinth": labyrinth,
     "cracks": cracks,
-    "fibres": fibres,
+    "fibers": fibers,
 }
 """Kind -> function of a generator and a size: (size, size) with mean about 0 and deviation about 1."""
 

@@ -1,0 +1,1 @@
+"""The autoencoder: networks, training, encoding and decoding."""

@@ -1,0 +1,221 @@
+"""Encoding: what the network sees in an image, tile by tile and equal to the whole."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_ae_seg.core import devices, filters
+from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.images.tiles import tiles
+
+from .maps import Maps
+
+if TYPE_CHECKING:
+    from napari_ae_seg.images.normalize import Normalizer
+    from napari_ae_seg.images.stack import Stack
+
+    from .model import Autoencoder
+
+TILE = {2: 256, 3: 64}
+"""Side of the tiles that pass through the network at once on a CPU: larger buffers only pay page faults."""
+GPU_TILE = {2: 1024, 3: 128}
+BLOCK = {2: 1024, 3: 192}
+"""Side of the blocks of an image whose maps are held in memory at once."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a stack: one array (N, F, *space / stride) per source."""
+
+    arrays: tuple[np.ndarray, ...]
+    stride: int
+    kind: str
+
+    @property
+    def array(self) -> np.ndarray:
+        """The features of the one source."""
+        if len(self.arrays) != 1:
+            raise ValueError(f"there are features of {len(self.arrays)} sources; choose one of `arrays`")
+        return self.arrays[0]
+
+
+def encode(
+    model: Autoencoder,
+    stack: Stack,
+    features: Literal["latent", "multiscale", "decoder"] = "latent",
+    stride: Literal[1, 2, 4] = 1,
+    device: str = "auto",
+    report: Report = silent,
+) -> Features:
+    """Features of every pixel of `stack`: (N, F, *space / stride) per source, float32.
+
+    `latent` is the bottleneck, `multiscale` all levels of the encoder, `decoder` the last level of the decoder.
+    """
+    if features not in ("latent", "multiscale", "decoder"):
+        raise ValueError(f"features is latent, multiscale or decoder, got {features!r}")
+    if stride not in (1, 2, 4):
+        raise ValueError(f"stride is 1, 2 or 4, got {stride}")
+    check_channels(model, stack)
+    model = model.on(device)
+    arrays = []
+    for source in range(len(stack)):
+        image = stack[source].image
+        count, space = image.shape[0], image.shape[2:]
+        out: np.ndarray | None = None
+        align = math.lcm(model.net.align, stride)
+        halo = model.net.halo + model.net.decode_halo + align
+        todo = list(product(range(count), tiles(space, sides(space, align=align), halo, align)))
+        for done, (n, tile) in enumerate(todo):
+            report(Progress("encode", done, len(todo)))
+            maps = encode_array(model, image.block(n, tile.outer), decoder=features == "decoder")
+            block = _select(maps, features, stride)
+            if out is None:
+                out = np.zeros((count, len(block), *(-(-s // stride) for s in space)), np.float32)
+            out[n][scaled(tile.core, stride)] = block[scaled(tile.inner, stride)].cpu().numpy()
+        assert out is not None  # a stack has no empty axes
+        arrays.append(out)
+    return Features(tuple(arrays), stride, features)
+
+
+def encode_array(
+    model: Autoencoder,
+    raw: np.ndarray,
+    grid: int = 1,
+    decoder: bool = False,
+    normalizer: Normalizer | None = None,
+    wanted: set[str] | None = None,
+) -> Maps:
+    """Maps of one block of native values (C, *space); `normalizer` stands in for the model's own.
+
+    Only the `wanted` sources are filled ("raw", a level by its number), all if it is None: without a level the network
+    does not run at all.
+
+    Levels finer than `grid` are averaged down to it. The network runs over tiles with a halo of its receptive
+    field, so that the maps equal those of the whole block at once.
+    """
+    norm = normalizer or model.normalizer
+    if wanted == {"raw"}:
+        standard, valid = torch.from_numpy(norm.standard(raw)), torch.from_numpy(norm.valid(raw))
+        return Maps(standard.to(model.device), [], [], valid.to(model.device))
+    side = (GPU_TILE if model.device.type == "cuda" else TILE)[model.net.ndim]
+    return devices.shrinking(
+        lambda size, device: _encode(model.on(device), norm, raw, grid, decoder, wanted, size),
+        side,
+        model.device,
+        smallest=max(model.net.align, 16),
+    )
+
+
+def _encode(
+    model: Autoencoder,
+    normalizer: Normalizer,
+    raw: np.ndarray,
+    grid: int,
+    decoder: bool,
+    wanted: set[str] | None,
+    side: int,
+) -> Maps:
+    net, device, space = model.net, model.device, raw.shape[1:]
+    x = pad_to(torch.from_numpy(normalizer.apply(raw)), net.align)  # (M, *padded)
+    strides = [max(stride, grid) for stride in net.level_strides]
+    levels = [
+        torch.zeros((channels, *(-(-p // s) for p in x.shape[1:])), device=device)
+        for channels, s in zip(net.level_channels, strides, strict=True)
+    ]
+    decoded = torch.zeros(x.shape, device=device) if decoder else None
+    halo = net.halo + (net.decode_halo if decoder else 0)
+    align = math.lcm(net.align, grid)
+    for tile in tiles(x.shape[1:], side + -side % align, halo, align):
+        part = x[(slice(None), *tile.outer)][None].to(device)
+        with torch.inference_mode():
+            encoded = net.encode(part.contiguous(memory_format=net.memory_format))
+            parts = zip(levels, encoded.levels, net.level_strides, strides, strict=True)
+            for number, (level, output, own, stride) in enumerate(parts):
+                if wanted is not None and str(number) not in wanted:
+                    continue
+                level[scaled(tile.core, stride)] = _at(output[0][scaled(tile.inner, own)], own, stride)
+            if decoded is not None:
+                image = net.decode(encoded.z, encoded.indices)[0]
+                decoded[scaled(tile.core, 1)] = image[scaled(tile.inner, 1)]
+    return Maps(
+        raw=torch.from_numpy(normalizer.standard(raw)).to(device),
+        levels=[level[crop(space, stride)] for level, stride in zip(levels, strides, strict=True)],
+        strides=strides,
+        valid=torch.from_numpy(normalizer.valid(raw)).to(device),
+        decoded=None if decoded is None else decoded[crop(space, 1)],
+    )
+
+
+def sides(space: tuple[int, ...], side: int = 0, align: int = 1) -> tuple[int, ...]:
+    """Sides of the blocks that an image of shape `space` is cut into: about `side` along each axis, or what fits.
+
+    A volume of few slices is cut into blocks of all its slices, wider in the plane.
+    """
+    side = side or BLOCK[len(space)]
+    plane = int((side**3 / space[0]) ** 0.5) if len(space) == 3 and space[0] < side else side
+    return tuple(s + -s % align for s in ((side,) * len(space) if len(space) == 2 else (side, plane, plane)))
+
+
+def check_channels(model: Autoencoder, stack: Stack) -> None:
+    """Raises unless `stack` has the channels and axes that `model` was trained on."""
+    if stack.channels != model.channels:
+        raise ValueError(
+            f"the model was trained on {model.channels} channel{'s' * (model.channels != 1)}, the image has "
+            f"{stack.channels}; choose as many with channels (--channels), or train a model on this image"
+        )
+    if stack.ndim != model.ndim:
+        raise ValueError(
+            f"the model is {model.ndim}D and the image is taken as {stack.ndim}D; "
+            f"read it with ndim={model.ndim}, or train a model on this image"
+        )
+
+
+def pad_to(x: Tensor, align: int) -> Tensor:
+    """`x` (C, *space) repeated at its end until every axis is a multiple of `align`."""
+    padding: list[int] = []
+    for size in reversed(x.shape[1:]):
+        padding += [0, -size % align]
+    if not any(padding):
+        return x
+    return functional.pad(x[None], padding, mode="replicate")[0]
+
+
+def scaled(region: tuple[slice, ...], stride: int) -> tuple[slice, ...]:
+    """`region` of an image as the index of maps (F, *space / stride).
+
+    >>> scaled((slice(8, 20),), 4)
+    (slice(None, None, None), slice(2, 5, None))
+    """
+    return (slice(None), *(slice(s.start // stride, -(-s.stop // stride)) for s in region))
+
+
+def crop(space: tuple[int, ...], stride: int) -> tuple[slice, ...]:
+    """Index of the cells of maps (F, *padded / stride) that an image of shape `space` reaches."""
+    return (slice(None), *(slice(0, -(-size // stride)) for size in space))
+
+
+def _select(maps: Maps, features: str, stride: int) -> Tensor:
+    """The chosen features (F, *space / stride) of a block."""
+    chosen: list[tuple[Tensor, int]]
+    if features == "decoder":
+        assert maps.decoded is not None  # asked for above
+        chosen = [(maps.decoded, 1)]
+    elif features == "latent":
+        chosen = [(maps.levels[-1], maps.strides[-1])]
+    else:
+        chosen = list(zip(maps.levels, maps.strides, strict=True))
+    return torch.cat([_at(x, own, stride, maps.space) for x, own in chosen])
+
+
+def _at(x: Tensor, stride: int, to: int, space: tuple[int, ...] | None = None) -> Tensor:
+    """Maps (F, *space / stride) at stride `to`."""
+    space = space or tuple(side * stride for side in x.shape[1:])
+    return filters.resample(x, [stride] * len(space), [to] * len(space), space)

@@ -1,0 +1,82 @@
+"""What has been learnt, made ready for use."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from napari_ae_seg.autoencoder.model import Autoencoder, provenance
+from napari_ae_seg.autoencoder.nets.sparse import sparsity_report
+from napari_ae_seg.autoencoder.nets.statistics import gather_statistics
+from napari_ae_seg.core import devices
+
+from .material import GATHERED
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_ae_seg.autoencoder.nets import Net
+
+    from .fit import Fit
+
+JUDGED = 32
+"""Patches that the errors of a finished model are measured on."""
+
+
+def finish(fit: Fit) -> Autoencoder:
+    """The autoencoder as learnt so far; the training itself is left as it is and can go on."""
+    net = copy.deepcopy(fit.learner.net)
+    if fit.best and not fit.watch.keeps_last:
+        net.load_state_dict(fit.best)
+    about, home = fit.material.about, fit.learner.device
+    device = torch.device("cpu") if home.type == "mps" else home  # statistics are summed in 64 bits
+    pixels = GATHERED[fit.material.ndim]
+    model = Autoencoder(
+        devices.shrinking(lambda size, device: _gathered(fit, net, size, device), pixels, device),
+        fit.material.normalizer,
+        net.config,
+        fit.training,
+        ndim=fit.material.ndim,
+        spacing=tuple(about["spacing"]),
+        units=tuple(about["units"]),
+        axes=about["axes"],
+        history=[*fit.origin["history"], *fit.history],
+        info={**provenance(), **{name: about[name] for name in ("trained_on", "shapes", "channels")}},
+    )
+    model.info |= {"latents": fit.origin["latents"], "runs": [*fit.origin["runs"], _run(fit, model.info["date"])]}
+    patches = fit.sampler.validation(JUDGED)
+    errors = model.errors(patches)
+    model.info["errors"] = {"mean": float(errors.mean()), "deviation": float(errors.std()), "most": float(errors.max())}
+    if net.config.sparsity != "none":
+        model.info["sparsity"] = _sparsity(model, patches)
+    return model.on(home)
+
+
+def _gathered(fit: Fit, net: Net, pixels: int, device: torch.device) -> Net:
+    tiles = fit.material.tiles(net.align, fit.training.seed, pixels)
+    return gather_statistics(net.to(device), [torch.from_numpy(tile).to(device) for tile in tiles])
+
+
+@torch.inference_mode()
+def _sparsity(model: Autoencoder, patches: np.ndarray) -> dict[str, Any]:
+    """Share of zeros among the latents of `patches`, the share of places that use each, and those that none uses."""
+    codes = [model.net(part.to(model.device)).z for part in torch.from_numpy(patches).split(8)]
+    found = sparsity_report(torch.cat(codes))
+    return {"zeros": found.zeros, "usage": list(found.usage), "dead": list(found.dead)}
+
+
+def _run(fit: Fit, date: str) -> dict[str, Any]:
+    """How this training went: with the threads and the precision that its exact result depends on."""
+    return {
+        "date": date,
+        "steps": fit.number,
+        "seconds": round(fit.seconds, 3),
+        "stopped": fit.stopped,
+        "seed": fit.training.seed,
+        "batch": fit.batch,
+        "device": fit.learner.device.type,
+        "precision": fit.learner.precision,
+        "threads": fit.threads,
+    }

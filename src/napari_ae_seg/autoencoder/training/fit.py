@@ -1,0 +1,246 @@
+"""The training of one autoencoder: an iterator over steps that may be left and taken up again at any of them."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_ae_seg.autoencoder.nets import Net, build
+from napari_ae_seg.autoencoder.nets.latents import choose_latents
+from napari_ae_seg.config import NetworkConfig, TrainingConfig
+from napari_ae_seg.core import devices
+from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.images.patches import PatchSampler
+
+from . import checkpoint
+from .finish import finish
+from .learner import Learner
+from .material import Material
+from .schedule import Watch, check_every, rate
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.images.stack import Stack
+
+_CHECKED = 8
+"""Patches kept apart that a check looks at, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of training."""
+
+    number: int
+    """Counted from 1."""
+    steps: int
+    loss: float
+    validation: float | None
+    """Loss on patches kept apart, at the steps that check it."""
+    seconds: float
+    """Time spent training so far."""
+    eta: float
+    """Seconds that are left."""
+    rate: float
+    """Learning rate."""
+    parts: dict[str, float]
+    """Parts of the loss, each before its weight."""
+
+
+class Fit:
+    """Training: iterate to train, stop iterating to pause, iterate again to go on exactly as if never paused.
+
+    `fit.model` is at any time the autoencoder learnt so far, ready for use.
+    """
+
+    def __init__(self, material: Material, training: TrainingConfig, net: Net, threads: int) -> None:
+        self.training, self.material, self.threads = training, material, threads
+        self.learner = Learner(net, material.normalizer, training, devices.resolve(training.device).device)
+        self.sampler = PatchSampler(
+            material.blocks,
+            net.batch_shape(1, training.patch)[1:],
+            focus=training.focus,
+            validation=training.validation,
+            seed=training.seed,
+        )
+        self.watch = Watch(training)
+        self.best: dict[str, Tensor] = {}
+        self.number, self.seconds, self.batch = 0, 0.0, training.batch
+        self.history: list[dict[str, Any]] = []
+        self.losses: list[float] = []  # of the steps since the last check
+        self.stopped = ""
+        self.origin: dict[str, Any] = {"latents": "", "history": [], "runs": []}
+        self._recent: list[float] = []
+        self._model: tuple[int, Autoencoder] | None = None
+
+    @classmethod
+    def on(
+        cls,
+        stack: Stack,
+        training: TrainingConfig | None = None,
+        network: NetworkConfig | None = None,
+        model: Autoencoder | None = None,
+        report: Report = silent,
+    ) -> Fit:
+        """The training of a new network on `stack`; or of `model`, which keeps its network and normaliser."""
+        training = training or TrainingConfig()
+        if model is not None and network not in (None, model.network):
+            raise ValueError("a model that is trained further keeps its network: give network or model, not both")
+        threads = devices.use_threads(training.threads)
+        report(Progress("sample", 0, 1))
+        network = model.network if model is not None else network or NetworkConfig()
+        stack = stack.with_ndim(network.ndim) if network.ndim else stack
+        material = Material.of(stack, training.seed, _kept(model, stack, training))
+        report(Progress("sample", 1, 1))
+        if model is not None:
+            fit = cls(material, training, copy.deepcopy(model.net), threads)
+            fit.origin |= {"history": model.history, "runs": model.info.get("runs", [])}
+            fit.origin["latents"] = model.info.get("latents", "")
+            return fit
+        network, sentence = _settled(network, training, material)
+        net = build(network, material.normalizer.outputs, material.ndim, training.seed)
+        fit = cls(material, training, net, threads)
+        fit.origin["latents"] = sentence
+        return fit
+
+    def __iter__(self) -> Iterator[Step]:
+        devices.use_threads(self.threads)
+        while not self.finished:
+            yield self._step()
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do; `stopped` says why, if it is sooner than asked for."""
+        return bool(self.stopped) or self.number >= self.training.steps
+
+    @property
+    def model(self) -> Autoencoder:
+        """The autoencoder as learnt so far: the weights that did best where that is checked, its statistics frozen."""
+        if self._model is None or self._model[0] != self.number:
+            devices.use_threads(self.threads)
+            self._model = (self.number, finish(self))
+        return self._model[1]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """A checkpoint at `path`, from which training goes on exactly."""
+        checkpoint.write(path, self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], stack: Stack, report: Report = silent) -> Fit:
+        """The training that `save` left at `path`, on the same images."""
+        saved = checkpoint.read(path)
+        report(Progress("sample", 0, 1))
+        material = Material.of(stack.with_ndim(saved.network.ndim), saved.training.seed, saved.normalizer)
+        report(Progress("sample", 1, 1))
+        if material.fingerprint() != saved.meta["fingerprint"]:
+            raise ValueError(f"{path} was trained on other images: {', '.join(saved.meta['trained_on'])}")
+        net = build(saved.network, material.normalizer.outputs, material.ndim)
+        threads = devices.use_threads(saved.meta["threads"])
+        fit = cls(material, saved.training, net, threads)
+        checkpoint.restore(fit, saved)
+        return fit
+
+    def _step(self) -> Step:
+        start = time.perf_counter()
+        loss, parts = devices.shrinking(self._learn, self.batch, self.learner.device, what="batch")
+        learning_rate = rate(self.number, self.training)
+        self.number += 1
+        self.losses.append(loss)
+        validation = self._check(learning_rate) if self._is_due() else None
+        self._recent = [*self._recent[-19:], time.perf_counter() - start]
+        self.seconds += self._recent[-1]
+        self.stopped = self.watch.verdict(self.seconds) if self.number < self.training.steps else ""
+        steps = self.training.steps
+        return Step(self.number, steps, loss, validation, self.seconds, self._left(), learning_rate, parts)
+
+    def _left(self) -> float:
+        """Seconds that are left, at the pace of the last steps."""
+        if self.finished:
+            return 0.0
+        seconds = (self.training.steps - self.number) * sum(self._recent) / len(self._recent)
+        allowed = 60 * self.training.max_minutes
+        return min(seconds, max(allowed - self.seconds, 0)) if allowed else seconds
+
+    def _learn(self, batch: int, device: torch.device) -> tuple[float, dict[str, float]]:
+        """A step on `batch` patches, which from now on is how many there are at a time."""
+        self.batch = batch
+        if device != self.learner.device:
+            self.learner.move(device)
+        net = self.learner.net
+        count, *sides = net.batch_shape(batch, self.training.patch)
+        if (
+            net.config.kind == "dense" or max(sides) <= net.stride
+        ):  # one place in a patch, and one value has no variance
+            count = max(count, 2)
+        if self.training.contrast:  # the second half are the neighbours of the first
+            patches = np.concatenate(self.sampler.neighbors(count))
+        else:
+            patches = self.sampler.draw(count)
+        return self.learner.learn(torch.from_numpy(patches), self.number)
+
+    def _is_due(self) -> bool:
+        return self.number % check_every(self.training) == 0 or self.number >= self.training.steps
+
+    def _check(self, learning_rate: float) -> float | None:
+        """Looks at patches kept apart, if there are any, and keeps the weights if they do best."""
+        loss, self.losses = sum(self.losses) / len(self.losses), []
+        validation = self._validated() if self.training.validation else None
+        if self.watch.add(loss if validation is None else validation) and validation is not None:
+            self.best = {name: weight.detach().clone() for name, weight in self.learner.net.state_dict().items()}
+        done = {"step": self.number, "loss": loss, "validation": validation, "rate": learning_rate}
+        self.history.append({**done, "seconds": round(self.seconds, 3)})
+        return validation
+
+    def _validated(self) -> float:
+        count = max(_CHECKED, self.batch)
+        return self.learner.check(torch.from_numpy(self.sampler.validation(count)))
+
+
+def train(
+    stack: Stack,
+    training: TrainingConfig | None = None,
+    network: NetworkConfig | None = None,
+    report: Report = silent,
+    model: Autoencoder | None = None,
+) -> Autoencoder:
+    """An autoencoder trained on `stack`, anew or from `model` on.
+
+    >>> import napari_ae_seg as ae
+    >>> model = ae.train(ae.read(np.eye(32)), ae.TrainingConfig(steps=2), ae.NetworkConfig(levels=2, latents=5))
+    >>> model.net.latents, model.history[-1]["step"]
+    (5, 2)
+    """
+    fit = Fit.on(stack, training, network, model, report)
+    for step in fit:
+        report(Progress("train", step.number, step.steps, f"loss {step.loss:.3f}"))
+    return fit.model
+
+
+def _kept(model: Autoencoder | None, stack: Stack, training: TrainingConfig) -> Any:
+    """The normaliser of a model that is trained further on `stack`, if it can be."""
+    if model is None:
+        return None
+    if stack.channels != model.channels:
+        raise ValueError(f"the model takes {model.channels} channels, the images have {stack.channels}")
+    if training.loss == "bce" and model.normalizer.mix is not None:
+        raise ValueError("loss='bce' needs the image within 0 to 1, this model mixes its channels; try loss='mse'")
+    return model.normalizer
+
+
+def _settled(network: NetworkConfig, training: TrainingConfig, material: Material) -> tuple[NetworkConfig, str]:
+    """The network with its axes and number of latents decided, and how the latter was."""
+    network = network.but(ndim=material.ndim)
+    if network.latents:
+        return network, ""
+    shape = build(network.but(latents=4, active=0), 1, material.ndim).batch_shape(1, training.patch)
+    sampler = PatchSampler(material.blocks, shape[1:], focus=0.0, seed=training.seed)
+    latents, sentence = choose_latents(torch.from_numpy(sampler.draw(64)), network)
+    return network.but(latents=latents), sentence

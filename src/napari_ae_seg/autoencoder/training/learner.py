@@ -1,0 +1,136 @@
+"""One step of learning: corrupted patches through the network, the loss on the clean ones, the optimiser."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from napari_ae_seg.autoencoder.nets.corrupt import corrupt
+from napari_ae_seg.autoencoder.nets.losses import contrast, objective
+from napari_ae_seg.core import devices
+from napari_ae_seg.core.errors import AssumptionWarning
+
+from .augment import augment
+from .optimizers import OPTIMIZERS
+from .schedule import rate
+
+if TYPE_CHECKING:
+    from napari_ae_seg.autoencoder.nets import Net, Output
+    from napari_ae_seg.config import NetworkConfig, TrainingConfig
+    from napari_ae_seg.images.normalize import Normalizer
+
+CPU = torch.device("cpu")
+
+
+def precision(training: TrainingConfig, network: NetworkConfig, ndim: int, device: torch.device) -> str:
+    """'fp32' or 'mixed': how `training` computes on `device`.
+
+    On a CPU, the gradients of torch's 3D convolutions in 16 bits may hold memory that was never written (torch 2.13,
+    latent maps of side 2), and dense layers gain nothing.
+    """
+    if device.type == "cpu" and ndim == 3:
+        if training.precision == "mixed":
+            notice = "in 16 bits torch computes 3D convolutions wrongly on a CPU: training in 32 bits"
+            warnings.warn(notice, AssumptionWarning, stacklevel=3)
+        return "fp32"
+    if device.type == "cpu" and network.kind == "dense" and training.precision == "auto":
+        return "fp32"
+    return devices.precision(training.precision, device)
+
+
+class Learner:
+    """A network and its optimiser on a device. All that is random in a step follows from the seed and its number."""
+
+    def __init__(self, net: Net, normalizer: Normalizer, training: TrainingConfig, device: torch.device) -> None:
+        self.training, self.normalizer, self.device = training, normalizer, device
+        self.precision = precision(training, net.config, net.ndim, device)
+        self.net = net.to(device).to(memory_format=net.memory_format)  # type: ignore[call-overload]
+        self.optimizer = OPTIMIZERS[training.optimizer](self.net.parameters(), training.weight_decay)
+
+    def learn(self, patches: Tensor, number: int) -> tuple[float, dict[str, float]]:
+        """The loss on `patches` (P, C, *space) and its parts, learnt from in step `number`, counted from 0.
+
+        With a contrastive term, the second half of the patches are the neighbours of the first.
+        """
+        training, random = self.training, self._random(number, CPU)
+        if not self.net.training:
+            self.net.train()
+        patches = augment(patches, training.flips, training.intensity, random)
+        loss, parts = self._loss(patches, random, number, paired=bool(training.contrast))
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is no longer a number at step {number + 1}: "
+                f"try a learning_rate below {training.learning_rate:g} or clip=1"
+            )
+        self.optimizer.forget()
+        loss.backward()
+        self.optimizer.step(rate(number, training), training.clip)
+        return value, {name: part.item() for name, part in parts.items()}
+
+    @torch.no_grad()
+    def check(self, patches: Tensor) -> float:
+        """The loss on `patches`, of which the same parts are hidden every time; nothing is learnt."""
+        self.net.eval()
+        for module in self.net.modules():
+            if isinstance(module, _BatchNorm):
+                module.train()  # their statistics are those of the batch until training ends
+        return self._loss(patches, self._random(0, CPU), 0)[0].item()
+
+    def move(self, device: torch.device) -> None:
+        """From now on on `device`."""
+        self.device = device
+        self.net.to(device)
+        self.precision = precision(self.training, self.net.config, self.net.ndim, device)
+        self.optimizer.move(device)
+
+    def _loss(
+        self, patches: Tensor, random: torch.Generator, number: int, paired: bool = False
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        # What is hidden is drawn on the CPU, so that every device hides the same.
+        seen, mask = corrupt(patches, self.training, random)
+        target = self._target(patches).to(self.device)
+        seen = seen.to(self.device).contiguous(memory_format=self.net.memory_format)
+        mask = None if mask is None else mask.to(self.device)
+        own = random if self.device.type == "cpu" else self._random(number, self.device)
+        mixed = self.precision == "mixed"
+        with torch.autocast(self.device.type, torch.bfloat16) if mixed else contextlib.nullcontext():
+            output = self.net(seen, own)
+        output = _exact(output)
+        loss, parts = objective(self.net, output, target, self.training, mask)
+        if paired:
+            one, other = output.z.chunk(2)
+            parts["contrast"] = contrast(one, other)
+            loss = loss + self.training.contrast * parts["contrast"]
+        return loss, parts
+
+    def _target(self, patches: Tensor) -> Tensor:
+        """What a reconstruction is compared with: the patches, or for bce the patches within [0, 1]."""
+        if self.training.loss != "bce":
+            return patches
+        mean = torch.from_numpy(self.normalizer.mean).float().reshape(-1, *[1] * (patches.ndim - 2))
+        return (patches * self.normalizer.deviation + mean).clamp(0, 1)
+
+    def _random(self, number: int, device: torch.device) -> torch.Generator:
+        seed = np.random.SeedSequence([self.training.seed, number]).generate_state(1)[0]
+        return torch.Generator(device).manual_seed(int(seed))
+
+
+def _exact(output: Output) -> Output:
+    """The same in 32 bits: losses are sums of many small numbers."""
+    encoded = output.encoded
+    encoded = replace(
+        encoded,
+        z=encoded.z.float(),
+        mu=None if encoded.mu is None else encoded.mu.float(),
+        logvar=None if encoded.logvar is None else encoded.logvar.float(),
+    )
+    return replace(output, reconstruction=output.reconstruction.float(), z=encoded.z, encoded=encoded)

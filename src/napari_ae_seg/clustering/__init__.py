@@ -1,0 +1,1 @@
+"""Points become clusters; knows numbers and neighbors, neither images nor networks."""

@@ -1,0 +1,138 @@
+"""k-means in torch: many starts at once, on whatever device the points are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 22
+"""Distances held at once; memory stays flat however many points there are."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The best of several k-means fits."""
+
+    centers: Tensor
+    """(k, F)"""
+    labels: Tensor
+    """(n,) of 0 .. k-1"""
+    inertia: float
+    """Sum of squared distances to the nearest centre."""
+
+
+def kmeans(
+    x: Tensor, k: int, *, seed: int = 0, restarts: int = 8, spherical: bool = False, iterations: int = 300
+) -> Partition:
+    """The partition of points `x` (n, F) into `k` groups with the least inertia of `restarts` starts (k-means++).
+
+    `spherical` compares directions: points and centres have length 1. `x` holds at least `k` distinct points.
+
+    >>> kmeans(torch.tensor([[0.0], [2.0], [8.0], [10.0]]), 2).centers.ravel().sort().values
+    tensor([1., 9.])
+    """
+    if not 1 <= k <= len(x):
+        raise ValueError(f"k-means makes between 1 and {len(x)} groups of {len(x)} points, got k={k}")
+    shift = torch.zeros_like(x[0]) if spherical else x.mean(0)
+    points = unit(x) if spherical else x - shift
+    generator = torch.Generator().manual_seed(seed)
+    at_once = max(1, min(restarts, BLOCK // (len(x) * k)))
+    best: tuple[float, Tensor] | None = None
+    for first in range(0, restarts, at_once):
+        starts = _plus_plus(points, k, min(at_once, restarts - first), generator)
+        inertias, centers = _lloyd(points, starts, spherical, iterations)
+        winner = int(inertias.argmin())
+        if best is None or float(inertias[winner]) < best[0]:
+            best = float(inertias[winner]), centers[winner]
+    assert best is not None
+    labels, nearest = assign(points, best[1])
+    return Partition(best[1] + shift, labels, float(nearest.cpu().double().sum()))
+
+
+def assign(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest of `centers` (k, F) to each point of `x` (n, F), and the squared distance to it.
+
+    >>> assign(torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0], [5.0]]))
+    (tensor([0, 1]), tensor([1., 1.]))
+    """
+    labels, nearest = [], []
+    for part in x.split(max(1, BLOCK // len(centers))):
+        low, label = _distances(part, centers).min(1)
+        labels.append(label)
+        nearest.append(low)
+    return torch.cat(labels), torch.cat(nearest)
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows of `x` (n, F) scaled to length 1; rows of zeros stay."""
+    lengths: Tensor = x.norm(dim=1, keepdim=True)
+    return x / lengths.clamp_min(1e-12)
+
+
+def _distances(x: Tensor, centers: Tensor) -> Tensor:
+    """Squared distances (n, k)."""
+    reach: Tensor = torch.addmm(centers.square().sum(1), x, centers.T, alpha=-2)
+    reach += x.square().sum(1, keepdim=True)
+    return reach.clamp_min_(0.0)
+
+
+def _plus_plus(x: Tensor, k: int, starts: int, generator: torch.Generator) -> Tensor:
+    """Greedy k-means++ for several `starts` at once: centres (starts, k, F)."""
+    n = len(x)
+    trials = 2 + int(math.log(k))
+    chosen = x[torch.randint(n, (starts,), generator=generator).to(x.device)]
+    centers = [chosen]
+    nearest = _distances(x, chosen).T  # (starts, n)
+    for _ in range(1, k):
+        draws = torch.rand(starts, trials, generator=generator, dtype=torch.float64).to(x.device, x.dtype)
+        heap = nearest.cumsum(1)
+        picks = torch.searchsorted(heap, draws * heap[:, -1:]).clamp_max(n - 1)  # (starts, trials)
+        reach = _distances(x, x[picks.ravel()]).T.reshape(starts, trials, n)
+        reach = torch.minimum(reach, nearest[:, None])
+        winner = reach.sum(2).argmin(1)
+        rows = torch.arange(starts, device=x.device)
+        nearest = reach[rows, winner]
+        centers.append(x[picks[rows, winner]])
+    return torch.stack(centers, 1)
+
+
+def _lloyd(x: Tensor, centers: Tensor, spherical: bool, iterations: int) -> tuple[Tensor, Tensor]:
+    """Inertias (starts,) and centres (starts, k, F) once no centre moves; starts that have settled are left alone."""
+    starts, k, _ = centers.shape
+    squares = x.square().sum(1)
+    tolerance = 1e-4 * float(x.var(0, correction=0).mean())
+    centers = centers.clone()
+    inertias = torch.zeros(starts, device=x.device)
+    active = torch.arange(starts, device=x.device)
+    for _ in range(iterations):
+        now = centers[active]
+        scores = torch.einsum("nf,skf->snk", x, now).mul_(-2).add_(now.square().sum(2)[:, None])
+        low, labels = scores.min(2)  # (s, n)
+        low = (low + squares).clamp_min_(0)
+        inertias[active] = low.sum(1)
+        moved = _means(x, labels, low, k)
+        if spherical:
+            moved = moved / moved.norm(dim=2, keepdim=True).clamp_min(1e-12)
+        centers[active] = moved
+        travel = (moved - now).square().sum((1, 2))
+        active = active[travel > tolerance]
+        if not len(active):
+            break
+    return inertias, centers
+
+
+def _means(x: Tensor, labels: Tensor, low: Tensor, k: int) -> Tensor:
+    """Means (s, k, F) of the points of each label; an empty label takes the point farthest from its centre."""
+    means = torch.empty(len(labels), k, x.shape[1], device=x.device, dtype=x.dtype)
+    for start, (label, far) in enumerate(zip(labels, low, strict=True)):
+        member = torch.zeros(k, len(x), device=x.device, dtype=x.dtype)
+        member.scatter_(0, label[None], 1.0)
+        sizes = member.sum(1)
+        means[start] = (member @ x) / sizes.clamp_min(1)[:, None]
+        empty = (sizes == 0).nonzero().ravel()
+        if len(empty):
+            means[start, empty] = x[far.topk(len(empty)).indices]
+    return means

@@ -1,0 +1,154 @@
+"""Gaussian mixtures in torch: expectation-maximisation over chunks of the points, on whatever device they are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 21
+"""Numbers held at once; memory stays flat however many points there are."""
+Covariance = Literal["full", "diag", "tied"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """K weighted Gaussians."""
+
+    weights: Tensor
+    """(K,) summing to 1"""
+    means: Tensor
+    """(K, F)"""
+    roots: Tensor
+    """Roots of the precisions, x @ root being white: (K, F, F), one (1, F, F) if tied, or (K, F) if diagonal."""
+    likelihood: float = 0.0
+    """Mean log-likelihood of the points it was fitted to."""
+
+    @property
+    def k(self) -> int:
+        """Number of components."""
+        return len(self.weights)
+
+    def joint(self, x: Tensor) -> Tensor:
+        """Log p(x, component), (n, K), of points `x` (n, F)."""
+        parts = [self._joint(part) for part in x.split(_rows(self.k, x.shape[1]))]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def memberships(self, x: Tensor) -> Tensor:
+        """Log p(component | x), (n, K), of points `x` (n, F)."""
+        return self.joint(x).log_softmax(1)
+
+    def permuted(self, order: Tensor) -> Mixture:
+        """The components in another order: number i is what was number `order[i]`."""
+        roots = self.roots if len(self.roots) < self.k else self.roots[order]
+        return replace(self, weights=self.weights[order], means=self.means[order], roots=roots)
+
+    def to(self, device: torch.device) -> Mixture:
+        """The same mixture on another device."""
+        moved = {name: value.to(device) for name, value in self.tensors().items()}
+        return replace(self, **moved)  # type: ignore[arg-type]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor by the name of its field."""
+        return {"weights": self.weights, "means": self.means, "roots": self.roots}
+
+    def _joint(self, x: Tensor) -> Tensor:
+        centered = x - self.means[:, None]  # (K, n, F)
+        if self.roots.ndim == 2:
+            centered *= self.roots[:, None]
+            log_det = self.roots.log().sum(1)
+        else:
+            centered = centered @ self.roots
+            log_det = self.roots.diagonal(dim1=1, dim2=2).log().sum(1)
+        constant = self.weights.log() + log_det - 0.5 * x.shape[1] * math.log(2 * math.pi)
+        return torch.add(constant, centered.square_().sum(2).T, alpha=-0.5)
+
+
+def fit_mixture(
+    x: Tensor,
+    labels: Tensor,
+    k: int,
+    covariance: Covariance = "full",
+    *,
+    ridge: float = 0.01,
+    tolerance: float = 1e-3,
+    iterations: int = 100,
+) -> Mixture:
+    """The mixture of `k` Gaussians that `labels` (n,) of points `x` (n, F) lead to as the likelihood rises.
+
+    `ridge` times the mean variance of `x` is added to every variance: a component cannot collapse onto a point, and
+    sparse ones stay broad. Stops when the mean log-likelihood gains less than `tolerance`.
+
+    >>> x = torch.cat([torch.linspace(0, 1, 50), torch.linspace(9, 10, 50)])[:, None]
+    >>> found = fit_mixture(x, (x > 5).long().ravel(), 2)
+    >>> found.means.ravel().round(decimals=2).tolist()
+    [0.5, 9.5]
+    """
+    shift = x.mean(0)
+    points = x - shift
+    floor = ridge * float(points.var(0, correction=0).mean()) + 1e-12
+    mixture = _estimate(points, torch.nn.functional.one_hot(labels, k).to(points.dtype), covariance, floor)
+    before = -math.inf
+    for _ in range(iterations):
+        responsibilities, likelihood = _expect(mixture, points)
+        mixture = _estimate(points, responsibilities, covariance, floor)
+        if abs(likelihood - before) < tolerance:
+            break
+        before = likelihood
+    return replace(mixture, means=mixture.means + shift, likelihood=_expect(mixture, points)[1])
+
+
+def from_precisions(weights: np.ndarray, means: np.ndarray, roots: np.ndarray) -> Mixture:
+    """A mixture of given weights, means and roots of the precisions (as scikit-learn's `precisions_cholesky_`)."""
+    kept = [torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in (weights, means, roots)]
+    return Mixture(kept[0], kept[1], kept[2])
+
+
+def _expect(mixture: Mixture, x: Tensor) -> tuple[Tensor, float]:
+    """Responsibilities (n, K) and the mean log-likelihood."""
+    responsibilities, total = [], 0.0
+    for part in x.split(_rows(mixture.k, x.shape[1])):
+        joint = mixture.joint(part)
+        evidence = joint.logsumexp(1, keepdim=True)
+        total += float(evidence.sum())
+        responsibilities.append((joint - evidence).exp_())
+    return torch.cat(responsibilities), total / len(x)
+
+
+def _estimate(x: Tensor, responsibilities: Tensor, covariance: Covariance, floor: float) -> Mixture:
+    """The mixture of greatest likelihood given the responsibilities."""
+    sizes = responsibilities.sum(0) + 10 * torch.finfo(x.dtype).eps
+    means = (responsibilities.T @ x) / sizes[:, None]
+    k, features = means.shape
+    spread = torch.zeros((k, features) if covariance == "diag" else (k, features, features), device=x.device)
+    rows = _rows(k, features)
+    for part, share in zip(x.split(rows), responsibilities.T.split(rows, 1), strict=True):
+        centered = part - means[:, None]  # (K, n, F)
+        weighted = centered * share[..., None]
+        spread += (weighted * centered).sum(1) if covariance == "diag" else weighted.mT @ centered
+    if covariance == "tied":
+        spread = spread.sum(0, keepdim=True) / len(x)
+    else:
+        spread = spread / sizes.reshape(-1, *[1] * (spread.ndim - 1))
+    return Mixture(sizes / sizes.sum(), means, _roots(spread, floor))
+
+
+def _rows(k: int, features: int) -> int:
+    """Points whose differences to all means are held at once."""
+    return max(1, BLOCK // (k * features))
+
+
+def _roots(spread: Tensor, floor: float) -> Tensor:
+    """Roots of the precisions of covariances (K, F, F) or variances (K, F) with `floor` added to every variance."""
+    if spread.ndim == 2:
+        return (spread + floor).rsqrt()
+    # small matrices, in double precision on the CPU: a Cholesky factor in float32 loses ill-conditioned ones
+    exact = spread.cpu().double() + floor * torch.eye(spread.shape[1], dtype=torch.float64)
+    lower = torch.linalg.cholesky(exact)
+    identity = torch.eye(spread.shape[1], dtype=torch.float64).expand_as(lower)
+    roots: Tensor = torch.linalg.solve_triangular(lower, identity, upper=False).mT
+    return roots.to(spread.device, spread.dtype)

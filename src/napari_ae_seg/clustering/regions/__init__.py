@@ -1,0 +1,1 @@
+"""Tiny regions, merged by what they look like and by the edges between them."""

@@ -1,0 +1,1 @@
+"""What is clustered: spaces of features, fitted once and frozen."""

@@ -1,0 +1,202 @@
+"""The list of models: the one that comes with the package, those trained here, and the files of the models folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QWidget
+
+from napari_ae_seg.config import SegmentationConfig
+from napari_ae_seg.core import modelfile
+from napari_ae_seg.core.errors import ModelFileError
+
+from .controls import Combo, tooltip
+from .preferences import models_folder
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+    from napari_ae_seg.config import NetworkConfig, TrainingConfig
+
+ENDING = ".aeseg"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model to work with: the shipped encoder (neither path nor held), one in a file, or one in memory."""
+
+    name: str
+    path: Path | None = None
+    held: Any = None
+    training: TrainingConfig | None = None
+    network: NetworkConfig | None = None
+
+
+SHIPPED = Model("ready to use")
+"""The encoder that comes with the package."""
+
+NEW = Model("a new network")
+"""No model: training starts from nothing."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model file as a list shows it."""
+
+    path: Path
+    date: str
+    images: str
+    clusters: bool
+
+    @property
+    def words(self) -> str:
+        """Name and day on one line, what it was trained on below."""
+        return f"{self.path.stem}  ·  {self.date[:10]}\n{self.images or 'trained on unnamed images'}"
+
+
+def entry(path: Path) -> Entry:
+    """The entry of the file at `path`; ModelFileError if it is no model."""
+    header = modelfile.peek(path)
+    info = header.get("autoencoder", {}).get("info", {})
+    names = info.get("images") or info.get("trained_on") or []
+    images = names if isinstance(names, str) else ", ".join(map(str, names))
+    return Entry(path, str(info.get("date", "")), images, "segmenter" in header)
+
+
+def own_config(model: Model) -> SegmentationConfig | None:
+    """How the clusters that are saved with `model` were found; None if there are none."""
+    about = modelfile.peek(model.path).get("segmenter") if model.path is not None else None
+    return SegmentationConfig(**about["config"]) if about else None
+
+
+def entries(folder: Path) -> list[Entry]:
+    """The models in `folder`, newest first; files that are none are left out."""
+    found = []
+    for path in folder.glob(f"*{ENDING}"):
+        try:
+            found.append(entry(path))
+        except ModelFileError:
+            continue
+    return sorted(found, key=lambda one: (one.date, one.path.name), reverse=True)
+
+
+class ModelPicker(Combo):
+    """One of the models; takes `.aeseg` files dropped on it."""
+
+    refused = Signal(str)
+
+    def __init__(self, first: Model = SHIPPED, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._first = first
+        self.setAcceptDrops(True)
+        self.setToolTip(tooltip("What looks at the image. Drop a model file (.aeseg) here to use it."))
+        self._held: list[Model] = []
+        self.refresh()
+
+    @property
+    def model(self) -> Model:
+        """The model chosen."""
+        chosen = self.currentData()
+        return chosen if isinstance(chosen, Model) else self._first
+
+    def refresh(self) -> None:
+        """Offer the models there are now."""
+        saved = [Model(one.path.stem, one.path) for one in entries(models_folder())]
+        known = {model.path for model in saved}
+        held = [model for model in self._held if model.path is None or model.path not in known]
+        self.offer({model: model.name for model in (self._first, *held, *saved)})
+
+    def hold(self, model: Model) -> None:
+        """Offer `model` of this session, and choose it; it takes the place of one of the same name."""
+        self._held = [model, *(kept for kept in self._held if kept.name != model.name)]
+        self.refresh()
+        self.choose(model)
+
+    def open(self, path: str | Path = "") -> None:
+        """Choose the model in the file at `path`; asks for one if none is given."""
+        chosen = str(path) or ask_for_model(self)
+        if not chosen:
+            return
+        try:
+            entry(Path(chosen))
+        except ModelFileError as error:
+            self.refused.emit(str(error))
+            return
+        self.hold(Model(Path(chosen).stem, Path(chosen)))
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Take model files."""
+        if event is not None and _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        """Open the model file dropped."""
+        if event is not None and (path := _dropped(event)):
+            event.acceptProposedAction()
+            self.open(path)
+
+
+class ModelList(QListWidget):
+    """The models folder, newest first, with date and what each was trained on."""
+
+    opened = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setFixedHeight(112)
+        self.setToolTip(tooltip("Double-click a model to go on with it."))
+        self.itemActivated.connect(lambda item: self.opened.emit(item.data(Qt.ItemDataRole.UserRole)))
+        self.refresh()
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the row selected."""
+        item = self.currentItem()
+        return item.data(Qt.ItemDataRole.UserRole) if item is not None and item.isSelected() else None
+
+    def refresh(self) -> None:
+        """Show what the models folder holds now."""
+        self.clear()
+        for one in entries(models_folder()):
+            item = QListWidgetItem(one.words, self)
+            item.setToolTip(tooltip(f"{one.path}<br>{one.date}<br>{one.images}"))
+            item.setData(Qt.ItemDataRole.UserRole, one.path)
+        if not self.count():
+            item = QListWidgetItem("Models you save appear here.", self)
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+
+
+def ask_for_model(parent: QWidget) -> str:
+    """The path of a model file that the person chooses, or nothing."""
+    path, _ = QFileDialog.getOpenFileName(parent, "Open a model", str(models_folder()), f"Models (*{ENDING})")
+    return str(path)
+
+
+def ask_where(parent: QWidget, name: str) -> str:
+    """A path to save a model at, or nothing."""
+    start = str(models_folder() / f"{name}{ENDING}")
+    path, _ = QFileDialog.getSaveFileName(parent, "Save the model", start, f"Models (*{ENDING})")
+    return str(path) if not path or path.endswith(ENDING) else f"{path}{ENDING}"
+
+
+def free_path(name: str) -> Path:
+    """A path in the models folder, named after `name`, where there is no file yet."""
+    plain = "".join(c if c.isalnum() or c in "-_ " else "-" for c in name).strip() or "model"
+    path = models_folder() / f"{plain}{ENDING}"
+    number = 2
+    while path.exists():
+        path = models_folder() / f"{plain} {number}{ENDING}"
+        number += 1
+    return path
+
+
+def _dropped(event: Any) -> str:
+    """The first model file among what is dragged."""
+    data = event.mimeData()
+    paths = [url.toLocalFile() for url in data.urls()] if data is not None else []
+    return next((path for path in paths if path.endswith(ENDING)), "")

@@ -1,0 +1,163 @@
+"""The line of a dock that runs its jobs: what is going on, how far, and a button to stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+
+from .forms import column, sentence
+from .jobs import Job, Work
+
+if TYPE_CHECKING:
+    from napari_ae_seg.core.progress import Progress
+
+Then = Callable[[Any], Any]
+
+
+class Runner(QWidget):
+    """Runs one job at a time; hidden while there is none and it has nothing to say."""
+
+    busy = Signal(bool)
+
+    def __init__(self, stop: bool = True, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._has_stop = stop
+        self.job: Job | None = None
+        self._waiting: list[Callable[[], Any]] = []
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.timeout.connect(self._next)
+        self.text = sentence()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(6)
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setToolTip("End this at once; nothing half-done is kept.")
+        self.stop_button.clicked.connect(self.stop)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(self.bar, 1)
+        line.addWidget(self.stop_button)
+        layout = column(self, spacing=4)
+        layout.addWidget(self.text)
+        layout.addLayout(line)
+        self.say("")
+
+    @property
+    def running(self) -> bool:
+        """Whether a job is under way."""
+        return self.job is not None
+
+    def run(
+        self,
+        title: str,
+        work: Work,
+        then: Then,
+        sent: Then | None = None,
+        stopped: Callable[[], Any] | None = None,
+        failed: Callable[[], Any] | None = None,
+    ) -> Job:
+        """Start `work`; `then` gets its result, `sent` what it sends; `stopped` and `failed` say how else it ended."""
+        if self.job is not None:
+            raise RuntimeError(f"{self.job.title} is still running")
+        job = self.job = Job(title, work, self)
+        job.advanced.connect(self._advanced)
+        job.sent.connect(sent or _ignore)
+        job.failed.connect(self.say)
+        job.stopped.connect(lambda: self.say(""))
+        if stopped is not None:
+            job.stopped.connect(stopped)
+        if failed is not None:
+            job.failed.connect(lambda _: failed())
+        job.returned.connect(lambda result: self._returned(result, then))
+        job.ended.connect(lambda: self._ended(job))
+        self._show_bar(title)
+        self.busy.emit(True)
+        job.start()
+        return job
+
+    def when_free(self, act: Callable[[], Any], stop: bool = False) -> None:
+        """Call `act` at once, or when the running job is over; `stop` ends that job."""
+        if self.job is None:
+            act()
+            return
+        self._waiting.append(act)
+        if stop:
+            self.job.stop()
+
+    def stop(self) -> None:
+        """Ask the job to end."""
+        if self.job is not None:
+            self.job.stop()
+            self.text.setText(f"Stopping: {self.job.title.lower()}")
+            self.stop_button.setEnabled(False)
+
+    def say(self, text: str) -> None:
+        """Show `text` alone; nothing at all if it is empty."""
+        self.text.setText(text)
+        self.text.setVisible(bool(text))
+        self.bar.hide()
+        self.stop_button.hide()
+        self.setVisible(bool(text))
+
+    def _next(self) -> None:
+        if self.job is None and self._waiting:
+            self._waiting.pop(0)()
+        if self._waiting and self.job is None:
+            self._turn.start()
+
+    def _returned(self, result: Any, then: Then) -> None:
+        self.say("")
+        self.job, ended = None, self.job  # so that `then` may start the next job
+        if ended is not None:
+            self.busy.emit(False)
+        then(result)
+
+    def _ended(self, job: Job) -> None:
+        if self.job is job:
+            self.job = None
+            self.bar.hide()
+            self.stop_button.hide()
+            self.busy.emit(False)
+        job.deleteLater()
+        self._turn.start()
+
+    def _show_bar(self, title: str) -> None:
+        self.text.setText(title)
+        self.text.show()
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.stop_button.setEnabled(True)
+        self.stop_button.setVisible(self._has_stop)
+        self.show()
+
+    def _advanced(self, progress: Progress) -> None:
+        if self.job is None or self.job.reporter.stopping:
+            return
+        self.bar.setRange(0, progress.total)
+        self.bar.setValue(progress.done)
+        note = f" · {progress.note}" if progress.note else ""
+        self.text.setText(f"{progress.stage[:1].upper()}{progress.stage[1:]}{note}")
+
+
+class Dock(QWidget):
+    """A dock widget that stops its jobs when it is taken out of the window."""
+
+    runner: Runner
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice that napari closes the dock: it takes the widget out."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.closing()
+        return bool(super().event(event))
+
+    def closing(self) -> None:
+        """End what is running."""
+        self.runner.stop()
+
+
+def _ignore(_: Any) -> None:
+    """A value that nobody wants."""

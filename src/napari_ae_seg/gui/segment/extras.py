@@ -1,0 +1,91 @@
+"""Further pictures of a result: confidence, the segmented image, the latents as colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_ae_seg.core.progress import Progress
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+    from napari_ae_seg.gui.parts.jobs import Reporter
+
+    from .work import Result
+
+NAMES = {"confidence": "Confidence", "segmented": "Segmented image", "latents": "Latents as colours"}
+
+
+def picture(result: Result, which: str, report: Reporter) -> list[tuple[np.ndarray, dict[str, Any]]]:
+    """An image, and how it lies, per source of `result`; `which` is a key of NAMES."""
+    report(Progress("drawing", 0, 0))
+    drawn = []
+    for number, segments in enumerate(result.segments):
+        report.check()
+        array, more = _DRAW[which](result, number)
+        where = dict(segments.transform.items())
+        drawn.append((array, {"name": f"{segments.name} {NAMES[which].lower()}", **where, **more}))
+    return drawn
+
+
+def show(viewer: Viewer, drawn: list[tuple[np.ndarray, dict[str, Any]]]) -> list[Layer]:
+    """The pictures as layers below the labels; one of the same name is replaced in place."""
+    layers = []
+    for array, about in drawn:
+        if about["name"] in viewer.layers and viewer.layers[about["name"]].data.shape == array.shape:
+            viewer.layers[about["name"]].data = array
+            layers.append(viewer.layers[about["name"]])
+        else:
+            active = viewer.layers.selection.active
+            layers.append(viewer.add_image(array, **about))
+            viewer.layers.selection.active = active
+    return layers
+
+
+def _confidence(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
+    return result.segments[number].confidence, {"colormap": "viridis", "contrast_limits": (0.0, 1.0)}
+
+
+def _segmented(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """What the decoder draws when the latents of every pixel are those of its cluster."""
+    from napari_ae_seg.explore.exploration import Exploration
+
+    stack, segments, prepared = result.request.stack[number], result.segments[number], result.prepared[number]
+    one = Exploration.of(result.segmenter, stack, segments, prepared)
+    channels = [one.image.to_source(np.ascontiguousarray(part)) for part in one.segmented().swapaxes(0, 1)]
+    if len(channels) == 3:
+        return _bytes(np.stack(channels, -1)), {"rgb": True}
+    return np.mean(channels, axis=0), {"colormap": "gray"}
+
+
+def _latents(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """The three directions in which the latents differ most, as red, green and blue."""
+    from napari_ae_seg.autoencoder.encode import encode
+
+    one = result.request.stack[number]
+    image = one.image
+    latents = encode(result.segmenter.model, one, "latent", 1).array  # (N, F, *space)
+    flat = np.moveaxis(latents, 1, -1).reshape(-1, latents.shape[1])
+    sample = flat[:: max(1, len(flat) // 20000)]
+    mean = sample.mean(0)
+    _, _, directions = np.linalg.svd(sample - mean, full_matrices=False)
+    found = directions[:3] * np.sign(directions[:3].sum(1, keepdims=True))  # the sign of a direction is arbitrary
+    colors = (flat - mean) @ found.T
+    low, high = np.percentile(colors[:: max(1, len(colors) // 20000)], (1, 99), axis=0)
+    unit = ((colors - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
+    shape = (latents.shape[0], *latents.shape[2:])
+    planes = [image.to_source(unit[:, part].reshape(shape).astype(np.float32)) for part in range(unit.shape[1])]
+    planes += [np.zeros_like(planes[0])] * (3 - len(planes))
+    return np.stack(planes, -1), {"rgb": True}
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    """Colours as 8 bits, which napari shows as they are."""
+    top = 1.0 if values.max() <= 1 else 255.0 if values.max() <= 255 else float(values.max())
+    return (values / top * 255).clip(0, 255).astype(np.uint8)
+
+
+_DRAW = {"confidence": _confidence, "segmented": _segmented, "latents": _latents}

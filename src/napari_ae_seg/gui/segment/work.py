@@ -1,0 +1,160 @@
+"""What the Segment dock does in the background: the calls that a script makes, and nothing heavy until it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_ae_seg.config import NetworkConfig, RunConfig, TrainingConfig
+from napari_ae_seg.core.progress import Progress
+from napari_ae_seg.gui.parts.models import Model
+
+if TYPE_CHECKING:
+    from napari_ae_seg.config import SegmentationConfig
+    from napari_ae_seg.gui.parts.jobs import Reporter
+    from napari_ae_seg.gui.parts.sources import Images
+    from napari_ae_seg.images.stack import Stack
+    from napari_ae_seg.segmenter.label import Prepared
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+    from napari_ae_seg.segmenter.segments import Segments
+
+    from .strokes import Strokes
+
+ANEW = {"normalize", "surround", "device", "threads"}
+"""Fields that need the image to be encoded again, besides those that need a new fit."""
+FINISH = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "cut")
+"""Fields that change how labels are finished, and no cluster."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to segment, with which model, how."""
+
+    images: Images
+    stack: Stack
+    model: Model
+    config: SegmentationConfig
+    refit: bool = False
+    """Find new clusters although the model holds some."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A request with its answer; `changes` are what was changed since, in order."""
+
+    request: Request
+    segmenter: Segmenter
+    prepared: tuple[Prepared | None, ...]
+    segments: tuple[Segments, ...]
+    changes: tuple[tuple[str, Any], ...] = field(default=())
+
+    @property
+    def live(self) -> bool:
+        """Whether the features are in memory, so that a change answers at once."""
+        return all(one is not None for one in self.prepared)
+
+
+def segment(request: Request, report: Reporter) -> Result:
+    """Fit a segmenter, or take the model's own, and label every image."""
+    report(Progress("loading", 0, 0))
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+
+    model, segmenter = load(request.model)
+    changes: tuple[tuple[str, Any], ...] = ()
+    if segmenter is None or request.refit:
+        segmenter = Segmenter.fit(model, request.stack, request.config, report)
+    elif changed := finish(segmenter.config, request.config):
+        segmenter = segmenter.recluster(**changed)
+        changes = (("recluster", changed),)
+    prepared, segments = _label(segmenter, request.stack, report)
+    return Result(request, segmenter, prepared, segments, changes)
+
+
+def train_and_segment(request: Request, report: Reporter) -> Result:
+    """Let an autoencoder learn the images, then segment them with it."""
+    report(Progress("loading", 0, 0))
+    from napari_ae_seg.autoencoder.training import train
+
+    run = {name: getattr(request.config, name) for name in RunConfig.model_fields}
+    training, network = TrainingConfig(**run), NetworkConfig()
+    model = train(request.stack, training, network, report)
+    name = f"trained on {request.images.layers[0].name}"
+    held = Model(name, held=model, training=training, network=network)
+    return segment(replace(request, model=held), report)
+
+
+def change(result: Result, config: SegmentationConfig, quick: bool, report: Reporter) -> Result:
+    """The result with `config` instead of its own: re-clustered at once, or encoded again where that is needed."""
+    changed = {name: value for name, value in config if value != getattr(result.segmenter.config, name)}
+    if not changed:
+        return result
+    if ANEW & changed.keys() or result.segmenter.config.fields_to_fit(config) or not result.live:
+        return segment(replace(result.request, config=config, refit=True), report)
+    segmenter = result.segmenter.recluster(**changed)
+    return relabel(result, segmenter, ("recluster", changed), quick, report)
+
+
+def learn(result: Result, strokes: tuple[Strokes, ...], report: Reporter) -> Result:
+    """The result of a segmenter that learnt from strokes on some of its images."""
+    pairs = [(result.prepared[one.number], one.array) for one in strokes]
+    prepared = [one for one, _ in pairs if one is not None]  # the button is grey where features are not in memory
+    report(Progress("learning", 0, 0))
+    segmenter = result.segmenter.guided(prepared, [array for _, array in pairs], report=report)
+    return relabel(result, segmenter, ("guided", strokes), False, report)
+
+
+def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: bool, report: Reporter) -> Result:
+    """The result with another segmenter of the same features, which `edit` made."""
+    segments = []
+    for number, prepared in enumerate(result.prepared):
+        report(Progress("labeling", number, len(result.prepared)))
+        if prepared is None:
+            found = segmenter.apply(result.request.stack[number], report=report)
+            assert not isinstance(found, list)  # of one source
+            segments.append(found)
+        else:
+            segments.append(segmenter.label(prepared, quick=quick))
+    return replace(result, segmenter=segmenter, segments=tuple(segments), changes=(*result.changes, edit))
+
+
+def load(model: Model) -> tuple[Any, Segmenter | None]:
+    """The autoencoder of `model`, and its segmenter if it has clusters; neither for the shipped encoder."""
+    if model.path is None:
+        return model.held, None
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.core import modelfile
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+
+    if "segmenter" in modelfile.peek(model.path):
+        segmenter = Segmenter.load(model.path)
+        return segmenter.model, segmenter
+    return Autoencoder.load(model.path), None
+
+
+def finish(own: SegmentationConfig, config: SegmentationConfig) -> dict[str, Any]:
+    """The fields of `config` that finish labels otherwise than `own` does."""
+    return {name: getattr(config, name) for name in FINISH if getattr(config, name) != getattr(own, name)}
+
+
+def asks_for_clusters(own: SegmentationConfig, config: SegmentationConfig) -> bool:
+    """Whether `config` asks for other clusters than those found with `own`."""
+    fixed = {*FINISH, *RunConfig.model_fields}
+    return any(value != getattr(own, name) for name, value in config if name not in fixed)
+
+
+def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[Any, ...], tuple[Segments, ...]]:
+    from napari_ae_seg.segmenter.label import IN_MEMORY
+
+    prepared: list[Any] = []
+    segments = []
+    for number in range(len(stack)):
+        one = stack[number]
+        if stack.voxels <= IN_MEMORY:
+            prepared.append(segmenter.prepare(one, report))
+            segments.append(segmenter.label(prepared[-1], report=report))
+        else:
+            prepared.append(None)
+            found = segmenter.apply(one, report=report)
+            assert not isinstance(found, list)  # of one source
+            segments.append(found)
+    return tuple(prepared), tuple(segments)

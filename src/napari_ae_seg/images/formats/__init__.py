@@ -1,0 +1,1 @@
+"""One file a format: how images are read and labels are written."""

@@ -1,0 +1,80 @@
+"""PNG, JPEG and other everyday pictures, decoded whole when first looked at."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_ae_seg.core.errors import ImageReadError
+from napari_ae_seg.images.axes import parse_axes
+from napari_ae_seg.images.source import Source
+
+from .lazy import UNREADABLE, Decoded, why
+
+_MODES = {"L": ("u1", 0), "I;16": ("u2", 0), "I;16B": ("u2", 0), "I": ("i4", 0), "F": ("f4", 0), "1": ("?", 0)}
+_COLORS = {"RGB": 3, "RGBA": 4, "LA": 2}
+
+
+def from_picture(path: Path, axes: str | None) -> Source:
+    """A grey (YX) or colour (YXS) picture; its header is read now, its pixels later."""
+    with _opened(path) as picture:
+        mode = picture.mode if picture.mode in _MODES or picture.mode in _COLORS else _plain(picture)
+        width, height = picture.size
+        depth = _png_depth(path) if picture.format == "PNG" else 8
+    samples = _COLORS.get(mode, 0)
+    dtype = ("u2" if depth == 16 else "u1") if samples else _MODES[mode][0]
+    shape = (height, width, *([samples] if samples else []))
+    _check_whole(path)
+    array = Decoded(shape, dtype, lambda: _decode(path, mode, deep=depth == 16 and bool(samples)))
+    named = parse_axes(axes, shape) if axes is not None else "YXS"[: len(shape)]
+    return Source(array, named, path.stem, str(path), alpha=mode in ("RGBA", "LA") and axes is None)
+
+
+def _opened(path: Path) -> Any:
+    import PIL.Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            return PIL.Image.open(path)
+    except PIL.Image.DecompressionBombError:
+        raise ImageReadError(f"{path.name}: too large for this format; save it as a tiled TIFF or OME-Zarr") from None
+    except UNREADABLE as error:
+        raise ImageReadError(f"{path.name}: not a readable picture ({why(error)})") from None
+
+
+def _plain(picture: Any) -> str:
+    """The mode that a palette or a print colour space is converted to."""
+    return "RGBA" if "transparency" in picture.info or picture.mode.endswith(("A", "a")) else "RGB"
+
+
+def _png_depth(path: Path) -> int:
+    with path.open("rb") as file:
+        header = file.read(25)
+    return header[24] if len(header) == 25 else 8
+
+
+def _check_whole(path: Path) -> None:
+    """Say at once that a file ends before its picture does."""
+    end = {".png": b"IEND", ".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9"}.get(path.suffix.lower())
+    if end is None:
+        return
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 1024))
+        if end not in file.read() and end not in path.read_bytes():  # some cameras write more behind the picture
+            raise ImageReadError(f"{path.name}: the file is cut off, the end of the picture is missing")
+
+
+def _decode(path: Path, mode: str, deep: bool) -> np.ndarray:
+    try:
+        if deep:  # pillow has no 16-bit colours
+            import imagecodecs
+
+            return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+        with _opened(path) as picture:
+            return np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    except UNREADABLE as error:
+        raise ImageReadError(f"{path.name}: damaged, its pixels cannot be read ({why(error)})") from None

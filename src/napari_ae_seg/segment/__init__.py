@@ -1,1 +1,0 @@
-"""From features to labels: spaces, clustering, smoothing, regions, guidance; knows nothing of networks or files."""

@@ -1,0 +1,1 @@
+"""The fitted whole: what gives one label one meaning everywhere."""

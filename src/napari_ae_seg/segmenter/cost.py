@@ -1,0 +1,45 @@
+"""What fitting and labelling will cost, before they start."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_ae_seg.autoencoder.encode import BLOCK, TILE
+from napari_ae_seg.autoencoder.nets import build
+
+from .fit import BUDGET
+from .label import IN_MEMORY
+
+if TYPE_CHECKING:
+    from napari_ae_seg.config import NetworkConfig
+    from napari_ae_seg.images.stack import Stack
+
+STARTING, FITTING, LABELLING = 3.0, 8.0, 8.0
+"""Seconds to load libraries; fitting and labelling a pixel, in passes of it through the network."""
+PROCESS = 400 * 2**20
+"""Bytes of the process with its libraries."""
+
+
+def cost(stack: Stack, network: NetworkConfig, clusters: int) -> tuple[float, int]:
+    """About how many seconds and bytes it takes to fit and label `stack`; no pixel is read.
+
+    A tile is timed through the network; the other work is a multiple of that, as measured.
+    """
+    net = build(network.but(latents=network.latents or 16), stack.channels, stack.ndim).eval()
+    side = TILE[stack.ndim] // 2
+    x = torch.zeros((1, stack.channels, *[side] * stack.ndim)).to(memory_format=net.memory_format)
+    with torch.inference_mode():
+        net.encode(x)
+        start = time.perf_counter()
+        net.encode(x)
+    voxel = (time.perf_counter() - start) / side**stack.ndim
+    fitted = min(stack.voxels, BUDGET)
+    seconds = STARTING + voxel * (FITTING * fitted + LABELLING * stack.voxels)
+    block = min(stack.voxels, BLOCK[stack.ndim] ** stack.ndim)
+    held = min(max(math.prod((i.shape[0], *i.shape[2:])) for i in stack.images), IN_MEMORY)
+    size = PROCESS + 4 * held * (stack.channels + 3) + 4 * block * (stack.channels + 6 + 3 * clusters)
+    return seconds, size

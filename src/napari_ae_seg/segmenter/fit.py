@@ -1,0 +1,232 @@
+"""Fitting: model, features and clusters for a stack, fitted once on a sample of it and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_ae_seg.autoencoder.encode import encode_array
+from napari_ae_seg.autoencoder.model import Autoencoder, has_shipped
+from napari_ae_seg.autoencoder.training import train
+from napari_ae_seg.clustering.clusters import Clusters, fit_clusters, matched, reorder
+from napari_ae_seg.clustering.number import choose_k
+from napari_ae_seg.config import SegmentationConfig, TrainingConfig
+from napari_ae_seg.core.progress import Progress, Report
+from napari_ae_seg.features.fit import fit_space
+from napari_ae_seg.features.select import choose_space
+from napari_ae_seg.features.surround import dark_surround
+from napari_ae_seg.images.normalize import Normalizer
+from napari_ae_seg.images.sample import Block, sample_blocks
+
+from .joint import refine
+from .small_clusters import Patch
+
+if TYPE_CHECKING:
+    from napari_ae_seg.autoencoder.maps import Maps
+    from napari_ae_seg.features.space import FeatureSpace
+    from napari_ae_seg.images.stack import Stack
+
+BUDGET = 2_000_000
+"""Pixels whose maps are held at once while fitting."""
+DEFERRING = ("auto", "joint")
+"""Methods that leave open how places become clusters: joint refinement tunes the encoder, then does as usual."""
+CANVAS = 300_000
+"""Cells of features that are kept to see which clusters survive smoothing."""
+
+
+UNTOUCHED = "Joint fine-tuning had nothing to do: these features do not use the encoder."
+REGIONS = "Whole regions are merged by what they look like and by the edges between them."
+
+
+@dataclass(frozen=True)
+class View:
+    """What the places of a stack are told apart by."""
+
+    model: Autoencoder
+    maps: list[Maps]
+    """Of the blocks on which everything is fitted."""
+    space: FeatureSpace
+    method: str
+    sentence: str
+    """What was chosen, and why."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Places of the fitting stack, with what the clusters need to know of them."""
+
+    x: np.ndarray
+    """(n, F) features."""
+    latents: np.ndarray
+    """(n, Z) latents of the network, whatever features are clustered."""
+    intensity: np.ndarray
+    """(n,) mean of the normalised channels."""
+
+
+def largest(stack: Stack) -> tuple[int, ...]:
+    """Longest side of any image of `stack` along each spatial axis."""
+    return tuple(max(sides) for sides in zip(*(image.shape[2:] for image in stack.images), strict=True))
+
+
+def fit_normalizer(model: Autoencoder, stack: Stack, config: SegmentationConfig) -> Normalizer:
+    """The model's normaliser, or one with the range of brightness of `stack` if `config.normalize` is "image"."""
+    if config.normalize == "model":
+        return model.normalizer
+    fitted = Normalizer.fit(fitting_blocks(stack, config))
+    return replace(model.normalizer, low=fitted.low, high=fitted.high)
+
+
+def fitting_blocks(stack: Stack, config: SegmentationConfig) -> list[Block]:
+    """The blocks of `stack` that everything is fitted on: all of a small one, a sample of a large one."""
+    return sample_blocks(stack, budget=BUDGET * stack.channels, seed=config.seed)
+
+
+def fitting_maps(
+    model: Autoencoder, stack: Stack, config: SegmentationConfig, grid: int, report: Report, normalizer: Normalizer
+) -> list[Maps]:
+    """Maps of the blocks on which everything is fitted; places outside the region of interest are not valid."""
+    blocks = fitting_blocks(stack, config)
+    maps = []
+    for done, block in enumerate(blocks):
+        report(Progress("encode", done, len(blocks), "sample"))
+        one = encode_array(model, block.data, grid, decoder=config.features == "decoder", normalizer=normalizer)
+        inside = torch.from_numpy(block.valid & ~_surround(model, stack, block, config)).to(one.valid.device)
+        maps.append(replace(one, valid=one.valid & inside))
+    if not any(bool(one.valid.any()) for one in maps):
+        raise ValueError("the image has no finite pixel to learn from (inside the region of interest, if one is given)")
+    return maps
+
+
+def sample_places(maps: Sequence[Maps], space: FeatureSpace, count: int, seed: int) -> tuple[Sample, list[Patch]]:
+    """At most `count` valid places of `maps`, spread evenly over the blocks by their size; and blocks of features."""
+    rng = np.random.default_rng(seed)
+    valid = [_cells(one.valid, space.grid).cpu().numpy().ravel() for one in maps]
+    total = sum(int(v.sum()) for v in valid)
+    x, latents, intensity = [], [], []
+    canvas: list[Patch] = []
+    for one, cells in zip(maps, valid, strict=True):
+        places = np.flatnonzero(cells)
+        share = min(len(places), -(-count * len(places) // total))
+        places = np.sort(rng.choice(places, share, replace=False)) if share else places[:0]
+        index = torch.from_numpy(places)
+        block = space.transform(one)
+        features = block.flatten(1)
+        if not canvas or sum(there.size for there in valid[: len(canvas) + 1]) <= CANVAS:
+            there = torch.from_numpy(cells.reshape(block.shape[1:]))
+            canvas.append(Patch(block.cpu(), there, one.raw.mean(0).cpu()))
+        x.append(features[:, index.to(features.device)].T.cpu().numpy())
+        size = tuple(-(-s // space.grid) for s in one.raw.shape[1:])
+        where = np.stack(np.unravel_index(places, size)) * space.grid
+        latents.append(_at(one.levels[-1], where // one.strides[-1]))
+        intensity.append(_at(one.raw, where).mean(1))
+    return Sample(np.concatenate(x), np.concatenate(latents), np.concatenate(intensity)), canvas
+
+
+def shipped_for(stack: Stack, config: SegmentationConfig) -> Autoencoder:
+    """The encoder that comes with the package, fitted to the brightness and channels of `stack`."""
+    blocks = fitting_blocks(stack, config)
+    shipped = Autoencoder.shipped(stack.ndim, blocks)
+    return replace(shipped, spacing=stack.spacing, units=stack.images[0].units, axes=stack.images[0].axes)
+
+
+def default_model(stack: Stack, config: SegmentationConfig, report: Report) -> Autoencoder:
+    """The shipped encoder where there is one for images of so many axes, else one trained on `stack`."""
+    if has_shipped(stack.ndim):
+        return shipped_for(stack, config)
+    training = TrainingConfig(seed=config.seed, device=config.device, threads=config.threads)
+    return train(stack, training, report=report)
+
+
+def view(
+    model: Autoencoder,
+    stack: Stack,
+    config: SegmentationConfig,
+    grid: int,
+    anisotropy: tuple[float, ...],
+    report: Report,
+) -> View:
+    """The features that `stack` calls for, through `model`, or one fine-tuned if the method and the features ask it."""
+    placed = config.but(stride=grid)
+    maps = fitting_maps(model, stack, config, grid, report, fit_normalizer(model, stack, config))
+    report(Progress("cluster", 0, 1))
+    space, method, why = choose(placed, maps, anisotropy)
+    if config.method != "joint":
+        return View(model, maps, space, method, why)
+    if space.sources == {"raw"}:
+        return View(model, maps, space, method, f"{why} {UNTOUCHED}")
+    model = refine(model, fitting_blocks(stack, config), config, report)
+    maps = fitting_maps(model, stack, config, grid, report, fit_normalizer(model, stack, config))
+    space = fit_space(placed.but(features=space.name), maps, anisotropy)
+    return View(model, maps, space, method, f"{why} The encoder was fine-tuned for it in {config.refine_steps} steps.")
+
+
+def choose(
+    config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]
+) -> tuple[FeatureSpace, str, str]:
+    """The space of features, the method, and why: what the person asked for, else what the image calls for."""
+    if config.features != "auto":
+        space = fit_space(config, maps, anisotropy)
+        return space, method_of(config.method, space.name), space.sentence
+    if config.method == "regions":
+        return _region_space(config, maps, anisotropy), "regions", REGIONS
+    space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
+    return space, method if config.method in DEFERRING else config.method, choice.sentence
+
+
+def _region_space(config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]) -> FeatureSpace:
+    """Texture if it tells so many regions apart, else texture and intensity: the number of regions is told by edges."""
+    if config.n_clusters:
+        space, _, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
+        if choice.features == "texture":
+            return space
+    return fit_space(config.but(features="mixed"), maps, anisotropy)
+
+
+def method_of(asked: str, features: str) -> str:
+    """The method that is meant where the features are known.
+
+    >>> method_of("auto", "texture"), method_of("joint", "intensity"), method_of("gmm", "texture")
+    ('spherical', 'kmeans', 'gmm')
+    """
+    if asked not in DEFERRING:
+        return asked
+    return "spherical" if features == "texture" else "kmeans"
+
+
+def cluster(sample: Sample, config: SegmentationConfig, method: str, previous: Clusters | None) -> tuple[Clusters, str]:
+    """Clusters of the sample, numbered by brightness or like the `previous` ones, and a sentence on their number."""
+    k, curve, why = config.n_clusters, {}, ""
+    if not k:
+        choice = choose_k(sample.x, config, method)
+        k, curve, why = choice.k, choice.curve, choice.sentence
+    places = "kmeans" if method == "regions" else method
+    clusters = replace(fit_clusters(sample.x, config, places, k), curve=curve)
+    why = " ".join(part for part in (why, clusters.note) if part)
+    if previous is not None and previous.sample.shape[1] == clusters.sample.shape[1]:
+        return matched(clusters, previous), why
+    labels = np.asarray(clusters.assign(torch.from_numpy(sample.x.T)))
+    sums = np.bincount(labels, weights=sample.intensity, minlength=clusters.k)
+    return reorder(clusters, sums / np.maximum(np.bincount(labels, minlength=clusters.k), 1)), why
+
+
+def _surround(model: Autoencoder, stack: Stack, block: Block, config: SegmentationConfig) -> np.ndarray:
+    """Where a whole colour image shows nothing but its dark surround: bool (*space)."""
+    whole = block.valid.shape == stack.images[block.image].shape[2:]
+    if not (config.surround and whole and len(block.data) == 3):
+        return np.zeros(block.valid.shape, bool)
+    return dark_surround(model.normalizer.unit(block.data))
+
+
+def _cells(valid: torch.Tensor, grid: int) -> torch.Tensor:
+    """Which cells of the grid hold data: those whose first pixel does."""
+    return valid[tuple(slice(None, None, grid) for _ in valid.shape)]
+
+
+def _at(maps: torch.Tensor, where: np.ndarray) -> np.ndarray:
+    """Values (n, C) of `maps` (C, *space) at the cells `where` (ndim, n)."""
+    flat = torch.from_numpy(np.ravel_multi_index(tuple(where), tuple(maps.shape[1:]))).to(maps.device)
+    return np.asarray(maps.flatten(1)[:, flat].T.cpu())
