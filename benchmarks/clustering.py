@@ -21,7 +21,7 @@ def main() -> None:
     centers = rng.normal(0, 1.5, (K, FEATURES))
     x = (centers[rng.integers(K, size=PLACES)] + rng.normal(size=(PLACES, FEATURES))).astype(np.float32)
     features = torch.from_numpy(np.ascontiguousarray(x.T))
-    config = SegmentationConfig(samples=50_000, restarts=5)
+    config = SegmentationConfig(max_samples=50_000, n_init=5)
     found = {}
 
     def ours() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     print(
         f"k-means, {PLACES:,} x {FEATURES}: {own / other:.2f} of scikit-learn's time (aim 0.40), inertia x {ratio:.4f}"
     )
-    print(f"  ({own:.2f} s, {config.restarts} starts, against {other:.2f} s, 1 start)")
+    print(f"  ({own:.2f} s, {config.n_init} starts, against {other:.2f} s, 1 start)")
 
 
 def _inertia(x: np.ndarray, labels: np.ndarray) -> float:

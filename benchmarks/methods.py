@@ -153,7 +153,7 @@ OURS: dict[str, Run] = {
     **_every("shipped"),
     "auto_k": ours(n_clusters=0),
     "two": ours(n_clusters=2),
-    **{name: ours(features=name) for name in ("intensity", "evened", "mixed", "texture")},
+    **{name: ours(features=name) for name in ("intensity", "corrected", "mixed", "texture")},
     "mixed joint": ours(features="mixed", method="joint"),
     **{f"{name} {encoder}": run for encoder in STEPS for name, run in _every(encoder).items()},
 }

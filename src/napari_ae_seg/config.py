@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
-FeatureName = Literal["auto", "intensity", "evened", "mixed", "texture", "latent", "multiscale", "decoder"]
+FeatureName = Literal["auto", "intensity", "corrected", "mixed", "texture", "latent", "multiscale", "decoder"]
 MethodName = Literal["auto", "kmeans", "gmm", "bayes", "ward", "hdbscan", "spherical", "regions", "joint"]
 
 
@@ -147,7 +147,7 @@ class TrainingConfig(RunConfig):
     kl: Annotated[float, Field(ge=0, le=1e6)] = 1e-3
     """Weight of the prior of a variational network."""
 
-    contrast: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    contrastive_weight: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     """Weight of a term that pulls the latents of neighbouring patches together."""
 
     validation: Annotated[float, Field(ge=0, le=0.5)] = 0.1
@@ -165,7 +165,7 @@ class TrainingConfig(RunConfig):
     flips: bool = True
     """Show patches flipped and turned by quarters, too."""
 
-    intensity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    brightness_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Random change of brightness and contrast of the patches."""
 
     focus: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -185,12 +185,12 @@ class SegmentationConfig(RunConfig):
     """Largest number of clusters that the automatic choice considers."""
 
     features: FeatureName = "auto"
-    """What is clustered: intensity (evened: less its broad background), texture, both, or latents; auto chooses."""
+    """What is clustered: intensity (corrected: less its broad background), texture, both, or latents; auto chooses."""
 
     method: MethodName = "auto"
     """How places are grouped; auto is k-means, spherical on texture, a Gaussian mixture where neither forms groups."""
 
-    covariance: Literal["full", "diag", "tied"] = "full"
+    covariance_type: Literal["full", "diag", "tied"] = "full"
     """Shape of the clusters of a Gaussian mixture."""
 
     stride: Literal[0, 1, 2, 4] = 0
@@ -217,8 +217,8 @@ class SegmentationConfig(RunConfig):
     normalize: Literal["model", "image"] = "model"
     """model keeps the brightness range learnt in training; image fits it anew to each image."""
 
-    cut: Annotated[int, Field(ge=0, le=64)] = 0
-    """Granularity: cut the tree of clusters at this many segments; 0 keeps the clusters."""
+    granularity: Annotated[int, Field(ge=0, le=64)] = 0
+    """How many segments the clusters are merged or split into, along one tree; 0 keeps the clusters."""
 
     superpixels: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Tiny regions that the regions method starts from; 0 is one per 24 pixels, at most 8000."""
@@ -226,10 +226,10 @@ class SegmentationConfig(RunConfig):
     refine_steps: Annotated[int, Field(ge=1, le=100_000)] = 60
     """Steps of fine-tuning of the joint method."""
 
-    samples: Annotated[int, Field(ge=100, le=1_000_000)] = 8000
+    max_samples: Annotated[int, Field(ge=100, le=1_000_000)] = 8000
     """Places that the clusters are fitted on."""
 
-    restarts: Annotated[int, Field(ge=1, le=100)] = 8
+    n_init: Annotated[int, Field(ge=1, le=100)] = 8
     """Fits from different seeds, of which the best is kept."""
 
     def fields_to_fit(self, other: SegmentationConfig) -> list[str]:

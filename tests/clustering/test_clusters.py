@@ -10,7 +10,7 @@ from napari_ae_seg.clustering.clusters import METHODS, Clusters, fit_clusters, r
 from napari_ae_seg.clustering.match import adjusted_rand
 from napari_ae_seg.config import SegmentationConfig
 
-CONFIG = SegmentationConfig(samples=2000)
+CONFIG = SegmentationConfig(max_samples=2000)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_the_likelihood_is_scikit_learns(points, covariance):
 
 
 def test_the_likelihood_rises_each_round(points):
-    labels = kmeans(points, 3, restarts=1).labels
+    labels = kmeans(points, 3, n_init=1).labels
     seen = [fit_mixture(points, labels, 3, ridge=1e-9, tolerance=0, iterations=i).likelihood for i in range(1, 8)]
     assert np.all(np.diff(seen) > -1e-5)
 

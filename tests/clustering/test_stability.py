@@ -9,7 +9,7 @@ from napari_ae_seg.clustering.clusters import fit_clusters
 from napari_ae_seg.clustering.stability import resampled, stability, unstable
 from napari_ae_seg.config import SegmentationConfig
 
-CONFIG = SegmentationConfig(restarts=2)
+CONFIG = SegmentationConfig(n_init=2)
 
 
 def test_clear_groups_are_stable_and_their_number_matters():

@@ -15,7 +15,7 @@ from napari_ae_seg.config import SegmentationConfig
 @pytest.fixture(scope="module")
 def clusters() -> Clusters:
     x = np.random.default_rng(0).normal(size=(3000, 3)).astype(np.float32) * [3, 2, 1]
-    return fit_clusters(x, SegmentationConfig(restarts=2), "kmeans", 5)
+    return fit_clusters(x, SegmentationConfig(n_init=2), "kmeans", 5)
 
 
 @pytest.fixture(scope="module")

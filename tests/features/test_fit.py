@@ -73,9 +73,9 @@ def test_a_tile_of_an_anisotropic_volume_gives_the_features_of_the_whole():
     torch.testing.assert_close(tile[:, :, halo : halo + 8], space.transform(whole)[:, :, 64:72], rtol=1e-4, atol=1e-5)
 
 
-def test_evened_intensities_of_a_tile_are_those_of_the_whole():
+def test_corrected_intensities_of_a_tile_are_those_of_the_whole():
     whole = maps_of(noise(1, 360, 16))
-    space = fit_space(SegmentationConfig(features="evened"), [whole])
+    space = fit_space(SegmentationConfig(features="corrected"), [whole])
     align = math.lcm(space.align, 8)
     halo = space.halo + -space.halo % align
     tile = space.transform(cropped(whole, (160 - halo, 0), (192 + halo, 16)))
@@ -84,17 +84,17 @@ def test_evened_intensities_of_a_tile_are_those_of_the_whole():
     torch.testing.assert_close(tile[:, inner], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_evened_intensities_stand_out_from_a_sloping_background():
+def test_corrected_intensities_stand_out_from_a_sloping_background():
     slope = torch.linspace(0, 3, 200).expand(200, 200).clone()
     slope[:, ::20] += 1
     maps = maps_of(slope[None])
-    plain, evened = fitted("intensity", maps, 1), fitted("evened", maps, 1)
+    plain, corrected = fitted("intensity", maps, 1), fitted("corrected", maps, 1)
 
     def stands_out(space):
         row = space.transform(maps)[0, 100]
         return float((row[40:160:20].mean() - row[50:160:20].mean()) / row[50:160:20].std())
 
-    assert stands_out(evened) > 2 * stands_out(plain)
+    assert stands_out(corrected) > 2 * stands_out(plain)
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -184,7 +184,7 @@ def test_grid_follows_the_longer_side_unless_told():
 
 def test_unknown_features_are_refused_by_name():
     config = SegmentationConfig(features="auto")
-    with pytest.raises(ValueError, match="no features 'auto'; there are intensity, evened"):
+    with pytest.raises(ValueError, match="no features 'auto'; there are intensity, corrected"):
         fit_space(config, [maps_of(noise(1, 8, 8))])
 
 

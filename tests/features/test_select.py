@@ -28,7 +28,7 @@ def test_uneven_light_is_taken_out_of_the_intensities():
     spots = ((y % 24 - 12) ** 2 + (x % 24 - 12) ** 2 < 60).float()
     raw = spots + y / 200 + 0.05 * noise(240, 240)
     space, method, choice = choose_space(SegmentationConfig(), [block(raw, noise(1, 240, 240))], k=2)
-    assert (space.name, choice.features, method) == ("evened", "evened", "kmeans")
+    assert (space.name, choice.features, method) == ("corrected", "corrected", "kmeans")
     features = space.transform(block(raw, noise(1, 240, 240)))[0]
     inside = spots[::2, ::2] > 0
     assert features[inside].quantile(0.25) > features[~inside].quantile(0.95)
@@ -51,7 +51,7 @@ def test_regions_that_only_the_network_sees_are_told_by_texture():
 
 def test_noise_through_and_through_goes_to_a_mixture():
     space, method, _ = choose_space(SegmentationConfig(), [block(noise(80, 80), noise(2, 80, 80, seed=1))], k=3)
-    assert (space.name, method) == ("evened", "gmm")
+    assert (space.name, method) == ("corrected", "gmm")
 
 
 def test_a_constant_image_gets_features_too():
@@ -60,11 +60,11 @@ def test_a_constant_image_gets_features_too():
     assert choice.branches["intensity"].gap == 0
 
 
-def test_intensities_that_form_no_clear_groups_are_evened_whatever_the_gap():
+def test_intensities_that_form_no_clear_groups_are_corrected_whatever_the_gap():
     flat, clear = Branch(gap=0.2, fragmentation=0.1), Branch(gap=0.9, fragmentation=0.1)
     worse = Branch(gap=-0.1, fragmentation=0.2)
-    assert decide({"intensity": flat, "evened": worse})[0] == "evened"
-    assert decide({"intensity": clear, "evened": worse})[0] == "intensity"
+    assert decide({"intensity": flat, "corrected": worse})[0] == "corrected"
+    assert decide({"intensity": clear, "corrected": worse})[0] == "intensity"
 
 
 def test_the_same_seed_makes_the_same_choice():

@@ -32,7 +32,7 @@ def test_the_number_of_clusters_is_found_with_its_curve(model):
     assert "3 clusters" in found.apply(stack).sentence
 
 
-@pytest.mark.parametrize("features", ["intensity", "evened", "mixed", "texture", "latent", "multiscale", "decoder"])
+@pytest.mark.parametrize("features", ["intensity", "corrected", "mixed", "texture", "latent", "multiscale", "decoder"])
 def test_block_by_block_equals_the_whole(model, stack, features, monkeypatch):
     fitted = ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=3, features=features, min_size=9))
     whole = fitted.apply(stack).labels

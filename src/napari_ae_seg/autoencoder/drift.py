@@ -12,6 +12,7 @@ import torch
 from napari_ae_seg.core.errors import AssumptionWarning, DriftWarning
 
 from .encode import pad_to
+from .nets.net import PATCH
 
 if TYPE_CHECKING:
     from napari_ae_seg.images.normalize import Normalizer
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .model import Autoencoder
 
 PATCHES = 16
-SIDE = {2: 64, 3: 32}
 PIXEL_SIZE = 1.2
 """Ratio of pixel sizes above which a model may not fit an image."""
 MUCH = 2.0
@@ -36,7 +36,7 @@ def error(model: Autoencoder, image: Image, normalizer: Normalizer, seed: int = 
     total, count = 0.0, 0
     for _ in range(PATCHES):
         n = int(rng.integers(image.shape[0]))
-        region = tuple(_span(size, SIDE[image.ndim], rng) for size in image.shape[2:])
+        region = tuple(_span(size, PATCH[image.ndim], rng) for size in image.shape[2:])
         raw = image.block(n, region)
         valid = torch.from_numpy(normalizer.valid(raw))
         x = torch.from_numpy(normalizer.apply(raw))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_ae_seg.segmenter.segments import Segments
 
 SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr")
-FITTED = ("n_clusters", "max_clusters", "method", "features", "covariance", "stride", "samples", "restarts")
+FITTED = ("n_clusters", "max_clusters", "method", "features", "covariance_type", "stride", "max_samples", "n_init")
 """Fields that only a new fit can honour; the others of SegmentationConfig also finish labels of fitted clusters."""
 
 

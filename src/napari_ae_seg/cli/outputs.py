@@ -107,10 +107,11 @@ def expect(
 ) -> str:
     """Estimates time and memory of training (if any) and labelling, keeps both in the account, and says them."""
     from napari_ae_seg.autoencoder.training import estimate
+    from napari_ae_seg.features.select import ASSUMED_K
     from napari_ae_seg.segmenter.cost import cost
 
     with account.stage("estimate"):
-        seconds, size = cost(stack, network, clusters or 4)
+        seconds, size = cost(stack, network, clusters or ASSUMED_K)
         if training is not None:
             learning = estimate(stack, training, network)
             seconds, size = seconds + learning.seconds, max(size, learning.bytes)

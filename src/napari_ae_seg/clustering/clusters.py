@@ -126,8 +126,8 @@ def fit_clusters(
     """Clusters of the places `x` (n, F) by `method`, `k` of them, fitted where `x` lies (CPU or GPU).
 
     Fewer than `k` only if `x` holds fewer distinct places or HDBSCAN finds fewer groups; the note says so. Places with
-    a NaN are left out; of more than `config.samples`, that many are drawn. `previous` lends its ids and colours to the
-    clusters that match its own.
+    a NaN are left out; of more than `config.max_samples`, that many are drawn. `previous` lends its ids and colours to
+    the clusters that match its own.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> x = np.array([[0.0], [0.1], [5.0], [5.1]])
@@ -169,7 +169,7 @@ def matched(clusters: Clusters, previous: Clusters) -> Clusters:
 
 
 def _kmeans(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    found = kmeans(x, k, seed=config.seed, restarts=config.restarts)
+    found = kmeans(x, k, seed=config.seed, n_init=config.n_init)
     spread = float(x.var(0, correction=0).sum()) * len(x)
     return Fitted(around(x, found.centers), {"explained": 1 - found.inertia / max(spread, 1e-30)})
 
@@ -177,8 +177,8 @@ def _kmeans(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
 def _mixture(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
     fits = []
     for seed in range(config.seed, config.seed + MIXTURES):
-        start = kmeans(x, k, seed=seed, restarts=max(1, config.restarts // MIXTURES))
-        fits.append(fit_mixture(x, start.labels, k, config.covariance))
+        start = kmeans(x, k, seed=seed, n_init=max(1, config.n_init // MIXTURES))
+        fits.append(fit_mixture(x, start.labels, k, config.covariance_type))
     best = max(fits, key=lambda fit: (_seen(fit, x), fit.likelihood))
     return Fitted(best, {"likelihood": best.likelihood})
 
@@ -186,7 +186,7 @@ def _mixture(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
 def _bayes(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
     part = _part(x, BAYES_PLACES, config.seed)
     floor = 0.01 * float(part.var(0, correction=0).mean()) + 1e-12
-    found = from_precisions(*variational(part.cpu().double().numpy(), k, config.covariance, config.seed, floor))
+    found = from_precisions(*variational(part.cpu().double().numpy(), k, config.covariance_type, config.seed, floor))
     mixture = found.to(x.device)
     return Fitted(mixture, {"likelihood": float(mixture.joint(x).logsumexp(1).mean())})
 
@@ -204,7 +204,7 @@ def _density(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
 
 def _spherical(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
     # on the sphere one start in a few finds the best partition, where in space almost all do
-    return Fitted(pointing(x, k, config.seed, 3 * config.restarts))
+    return Fitted(pointing(x, k, config.seed, 3 * config.n_init))
 
 
 METHODS: dict[str, Callable[[Tensor, int, SegmentationConfig], Fitted]] = {
@@ -227,7 +227,7 @@ def _sample(x: np.ndarray | Tensor, config: SegmentationConfig) -> Tensor:
     points = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x, np.float32))
     if points.ndim != 2:
         raise ValueError(f"places to cluster are rows of features, (n, F); got an array of shape {tuple(points.shape)}")
-    points = _part(points, config.samples, config.seed).float()
+    points = _part(points, config.max_samples, config.seed).float()
     whole = points.isfinite().all(1)
     points = points if bool(whole.all()) else points[whole]
     if not len(points):

@@ -107,7 +107,7 @@ def fewer(x: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     return labels
 
 
-def variational(x: np.ndarray, k: int, covariance: str, seed: int, floor: float) -> tuple[np.ndarray, ...]:
+def variational(x: np.ndarray, k: int, covariance_type: str, seed: int, floor: float) -> tuple[np.ndarray, ...]:
     """Weights, means and roots of the precisions of a Bayesian mixture of `k` Gaussians on the places `x` (n, F).
 
     The prior is strengthened until no component is given up.
@@ -118,7 +118,7 @@ def variational(x: np.ndarray, k: int, covariance: str, seed: int, floor: float)
     for prior in (1 / k, 10.0, len(x) / k):
         mixture = BayesianGaussianMixture(
             n_components=k,
-            covariance_type=covariance,
+            covariance_type=covariance_type,
             weight_concentration_prior_type="dirichlet_distribution",
             weight_concentration_prior=prior,
             reg_covar=floor,
@@ -131,4 +131,4 @@ def variational(x: np.ndarray, k: int, covariance: str, seed: int, floor: float)
         if len(np.unique(labels)) == k:
             break
     roots = mixture.precisions_cholesky_
-    return mixture.weights_, mixture.means_, roots[None] if covariance == "tied" else roots
+    return mixture.weights_, mixture.means_, roots[None] if covariance_type == "tied" else roots

@@ -25,9 +25,9 @@ class Partition:
 
 
 def kmeans(
-    x: Tensor, k: int, *, seed: int = 0, restarts: int = 8, spherical: bool = False, iterations: int = 300
+    x: Tensor, k: int, *, seed: int = 0, n_init: int = 8, spherical: bool = False, iterations: int = 300
 ) -> Partition:
-    """The partition of points `x` (n, F) into `k` groups with the least inertia of `restarts` starts (k-means++).
+    """The partition of points `x` (n, F) into `k` groups with the least inertia of `n_init` starts (k-means++).
 
     `spherical` compares directions: points and centres have length 1. `x` holds at least `k` distinct points.
 
@@ -39,10 +39,10 @@ def kmeans(
     shift = torch.zeros_like(x[0]) if spherical else x.mean(0)
     points = unit(x) if spherical else x - shift
     generator = torch.Generator().manual_seed(seed)
-    at_once = max(1, min(restarts, BLOCK // (len(x) * k)))
+    at_once = max(1, min(n_init, BLOCK // (len(x) * k)))
     best: tuple[float, Tensor] | None = None
-    for first in range(0, restarts, at_once):
-        starts = _plus_plus(points, k, min(at_once, restarts - first), generator)
+    for first in range(0, n_init, at_once):
+        starts = _plus_plus(points, k, min(at_once, n_init - first), generator)
         inertias, centers = _lloyd(points, starts, spherical, iterations)
         winner = int(inertias.argmin())
         if best is None or float(inertias[winner]) < best[0]:

@@ -72,7 +72,7 @@ def fit_mixture(
     x: Tensor,
     labels: Tensor,
     k: int,
-    covariance: Covariance = "full",
+    covariance_type: Covariance = "full",
     *,
     ridge: float = 0.01,
     tolerance: float = 1e-3,
@@ -91,11 +91,11 @@ def fit_mixture(
     shift = x.mean(0)
     points = x - shift
     floor = ridge * float(points.var(0, correction=0).mean()) + 1e-12
-    mixture = _estimate(points, torch.nn.functional.one_hot(labels, k).to(points.dtype), covariance, floor)
+    mixture = _estimate(points, torch.nn.functional.one_hot(labels, k).to(points.dtype), covariance_type, floor)
     before = -math.inf
     for _ in range(iterations):
         responsibilities, likelihood = _expect(mixture, points)
-        mixture = _estimate(points, responsibilities, covariance, floor)
+        mixture = _estimate(points, responsibilities, covariance_type, floor)
         if abs(likelihood - before) < tolerance:
             break
         before = likelihood
@@ -119,18 +119,18 @@ def _expect(mixture: Mixture, x: Tensor) -> tuple[Tensor, float]:
     return torch.cat(responsibilities), total / len(x)
 
 
-def _estimate(x: Tensor, responsibilities: Tensor, covariance: Covariance, floor: float) -> Mixture:
+def _estimate(x: Tensor, responsibilities: Tensor, covariance_type: Covariance, floor: float) -> Mixture:
     """The mixture of greatest likelihood given the responsibilities."""
     sizes = responsibilities.sum(0) + 10 * torch.finfo(x.dtype).eps
     means = (responsibilities.T @ x) / sizes[:, None]
     k, features = means.shape
-    spread = torch.zeros((k, features) if covariance == "diag" else (k, features, features), device=x.device)
+    spread = torch.zeros((k, features) if covariance_type == "diag" else (k, features, features), device=x.device)
     rows = _rows(k, features)
     for part, share in zip(x.split(rows), responsibilities.T.split(rows, 1), strict=True):
         centered = part - means[:, None]  # (K, n, F)
         weighted = centered * share[..., None]
-        spread += (weighted * centered).sum(1) if covariance == "diag" else weighted.mT @ centered
-    if covariance == "tied":
+        spread += (weighted * centered).sum(1) if covariance_type == "diag" else weighted.mT @ centered
+    if covariance_type == "tied":
         spread = spread.sum(0, keepdim=True) / len(x)
     else:
         spread = spread / sizes.reshape(-1, *[1] * (spread.ndim - 1))

@@ -70,7 +70,7 @@ def choose_k(x: np.ndarray, config: SegmentationConfig, method: str = "kmeans") 
 
 def _criterion(places: Tensor, k: int, seed: int) -> float | None:
     """Mean log-likelihood less entropy of each half under the mixture of the other; None if a half lacks a cluster."""
-    labels = kmeans(places, k, seed=seed, restarts=3).labels
+    labels = kmeans(places, k, seed=seed, n_init=3).labels
     halves = slice(0, len(places) // 2), slice(len(places) // 2, None)
     values = []
     for fitted, judged in (halves, halves[::-1]):

@@ -62,7 +62,7 @@ def around(x: Tensor, centers: Tensor) -> Prototypes:
     return Prototypes(centers, torch.arange(len(centers), device=x.device), _scale(x, centers))
 
 
-def pointing(x: Tensor, k: int, seed: int = 0, restarts: int = 8) -> Prototypes:
+def pointing(x: Tensor, k: int, seed: int = 0, n_init: int = 8) -> Prototypes:
     """`k` directions from the mean of the points `x` (n, F), each feature in units of its deviation.
 
     What lies between two clusters, and so near the mean, does not pull at the centres.
@@ -75,7 +75,7 @@ def pointing(x: Tensor, k: int, seed: int = 0, restarts: int = 8) -> Prototypes:
     alive = deviation > 1e-6 * deviation.max()
     shift, stretch = x.mean(0), torch.where(alive, 1 / deviation.clamp_min(1e-30), 0.0)
     points = directions(x, shift, stretch)
-    centers = kmeans(points, k, seed=seed, restarts=restarts, spherical=True).centers
+    centers = kmeans(points, k, seed=seed, n_init=n_init, spherical=True).centers
     return Prototypes(centers, torch.arange(k, device=x.device), _scale(points, centers), shift, stretch)
 
 
@@ -100,7 +100,7 @@ def covering(x: Tensor, labels: Tensor, seed: int = 0, budget: int = 96) -> Prot
         members = x[labels == i]
         few = len(torch.unique(members, dim=0))
         count = max(1, min(few, round(budget * len(members) / len(x)), max(1, len(members) // 8)))
-        centers.append(kmeans(members, count, seed=seed, restarts=1).centers)
+        centers.append(kmeans(members, count, seed=seed, n_init=1).centers)
         owner.append(torch.full((count,), i, device=x.device))
     joined = torch.cat(centers)
     return Prototypes(joined, torch.cat(owner), _scale(x[labels >= 0], joined))

@@ -26,7 +26,7 @@ def resampled(clusters: Clusters, config: SegmentationConfig, rounds: int = 6) -
     """The clustering fitted again to `rounds` random halves of its sample, ids matched to the first one's."""
     generator = np.random.default_rng(config.seed)
     n = len(clusters.sample)
-    brief = config.but(samples=min(config.samples, max(100, PLACES)), restarts=min(config.restarts, 3))
+    brief = config.but(max_samples=min(config.max_samples, max(100, PLACES)), n_init=min(config.n_init, 3))
     fits = []
     for i in range(rounds):
         half = clusters.sample[generator.permutation(n)[: max(n // 2, min(n, clusters.k))]]

@@ -154,7 +154,7 @@ def grow(sample: np.ndarray, labels: np.ndarray, k: int, leaves: int = LEAVES, s
     for i in range(k):
         own = np.flatnonzero(owner == i)
         members = np.ascontiguousarray(sample[labels == i], np.float32)
-        found = kmeans(torch.from_numpy(members), len(own), seed=seed, restarts=1)
+        found = kmeans(torch.from_numpy(members), len(own), seed=seed, n_init=1)
         order = found.centers[:, 0].argsort()
         centers[own], means[i] = found.centers[order], members.mean(0)
         sizes[own] = np.bincount(found.labels, minlength=len(own))[order]

@@ -30,7 +30,7 @@ PIXEL, MIXED, TEXTURE, LASTING = 1.0, 2.0, 8.0, 16.0
 """Sigmas in pixels: of the image itself (a volume's follows from its noise), of the network's part in mixed and in
 texture features, and of the smoothing that tells lasting texture from chance."""
 BACKGROUND = {2: 32.0, 3: 16.0}
-"""Sigma in pixels of the broad background that evened intensities are relieved of, in pictures and in volumes."""
+"""Sigma in pixels of the broad background that is taken out of corrected intensities, in pictures and in volumes."""
 EVENED = 0.75
 """Share of that background that is taken away: all of it would hollow out large objects."""
 PRINCIPAL, FACTORS = 12, 8
@@ -168,12 +168,12 @@ def _intensity(fit: _Fitting) -> FeatureSpace:
     return fit.space("intensity", channels, (term,), "The intensities, slightly smoothed.")
 
 
-def _evened(fit: _Fitting) -> FeatureSpace:
+def _corrected(fit: _Fitting) -> FeatureSpace:
     """Intensities less most of their broad background, so that an object counts as bright if it is so for its place."""
     channels = len(fit.standard("raw")[0])
     sigma = BACKGROUND.get(len(fit.anisotropy), BACKGROUND[2])
     terms = (_image(fit, channels, fit.fine), _image(fit, channels, sigma, -EVENED))
-    return fit.space("evened", channels, terms, "The intensities, evened against their broad background.")
+    return fit.space("corrected", channels, terms, "The intensities, corrected for their broad background.")
 
 
 def _mixed(fit: _Fitting) -> FeatureSpace:
@@ -213,7 +213,7 @@ def _decoder(fit: _Fitting) -> FeatureSpace:
 
 SPACES: dict[str, Callable[[_Fitting], FeatureSpace]] = {
     "intensity": _intensity,
-    "evened": _evened,
+    "corrected": _corrected,
     "mixed": _mixed,
     "texture": _texture,
     "latent": _latent,

@@ -35,7 +35,7 @@ TORN = 0.4
 STRUCTURED = 0.1
 """Gap above which texture is considered."""
 GROUPED, TOLERATED = 0.3, 0.1
-"""Gap below which intensities have no clear groups to lose, and the loss of gap up to which they are evened all the
+"""Gap below which intensities have no clear groups to lose, and the loss of gap up to which they are corrected all the
 same: uneven light and haze are the rule, and evening hurts little."""
 _SAMPLES = 3000
 _TINY = 1e-9
@@ -56,7 +56,7 @@ class Choice:
     """What was chosen, the numbers behind it, and one sentence for the person."""
 
     features: str
-    """"intensity", "evened" (intensity less most of its broad background) or "texture"."""
+    """"intensity", "corrected" (intensity less most of its broad background) or "texture"."""
     method: str
     branches: dict[str, Branch]
     sentence: str
@@ -72,9 +72,9 @@ def choose_space(
     """The space of features that `maps` call for, fitted, the method for it, and why."""
     k = k or ASSUMED_K
     spaces = {"intensity": fit_space(config.but(features="intensity"), maps, anisotropy)}
-    spaces["evened"] = fit_space(config.but(features="evened"), maps, anisotropy)
+    spaces["corrected"] = fit_space(config.but(features="corrected"), maps, anisotropy)
     branches = {"intensity": judge(spaces["intensity"], maps, k, seed)}
-    other = "evened"
+    other = "corrected"
     if torn(branches["intensity"]):
         other, spaces["texture"] = "texture", fit_space(config.but(features="texture"), maps, anisotropy)
     branches[other] = judge(spaces[other], maps, k, seed)
@@ -90,15 +90,15 @@ def torn(intensity: Branch) -> bool:
 def decide(branches: dict[str, Branch]) -> tuple[str, str, str]:
     """The features that the branches speak for, the method for them, and a sentence that says why.
 
-    >>> decide({"intensity": Branch(gap=0.5, fragmentation=0.2), "evened": Branch(gap=0.1, fragmentation=0.2)})[0]
+    >>> decide({"intensity": Branch(gap=0.5, fragmentation=0.2), "corrected": Branch(gap=0.1, fragmentation=0.2)})[0]
     'intensity'
     >>> decide({"intensity": Branch(gap=-0.1, fragmentation=0.6), "texture": Branch(gap=0.4, fragmentation=0)})[0]
     'texture'
     """
     intensity = branches["intensity"]
     if not torn(intensity):
-        if intensity.gap < GROUPED or branches["evened"].gap > intensity.gap - TOLERATED:
-            return "evened", "kmeans", "Intensity, evened against its broad background, was chosen: it forms regions."
+        if intensity.gap < GROUPED or branches["corrected"].gap > intensity.gap - TOLERATED:
+            return "corrected", "kmeans", "Intensity, corrected for its broad background, was chosen: it forms regions."
         return (
             "intensity",
             "kmeans",
@@ -107,7 +107,11 @@ def decide(branches: dict[str, Branch]) -> tuple[str, str, str]:
     if branches["texture"].gap > max(STRUCTURED, intensity.gap):
         why = "Texture was chosen: groups of intensity are torn to pieces, texture forms regions."
         return "texture", "spherical", why
-    return "evened", "gmm", "Intensity with a Gaussian mixture was chosen: neither it nor texture forms clear regions."
+    return (
+        "corrected",
+        "gmm",
+        "Intensity with a Gaussian mixture was chosen: neither it nor texture forms clear regions.",
+    )
 
 
 def judge(space: FeatureSpace, maps: Sequence[Maps], k: int, seed: int = 0) -> Branch:
@@ -118,9 +122,9 @@ def judge(space: FeatureSpace, maps: Sequence[Maps], k: int, seed: int = 0) -> B
     k = min(k, len(torch.unique(x, dim=0)))
     if k < 2:
         return Branch(0.0, 0.0)
-    found = kmeans(x, k, seed=seed, restarts=4)
+    found = kmeans(x, k, seed=seed, n_init=4)
     gauss = _gaussian_like(x, seed)
-    shuffled = kmeans(gauss, k, seed=seed, restarts=4)
+    shuffled = kmeans(gauss, k, seed=seed, n_init=4)
     gap = math.log((_left(gauss, shuffled.inertia) + _TINY) / (_left(x, found.inertia) + _TINY))
     return Branch(gap, _fragmentation(features, valid, found.centers))
 

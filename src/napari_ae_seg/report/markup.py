@@ -14,7 +14,7 @@ WORDS = {
     "kmeans": "k-means",
     "gmm": "Gaussian mixture",
     "bayes": "Bayesian mixture",
-    "evened": "evened intensity",
+    "corrected": "background-corrected intensity",
     "mixed": "intensity and texture",
 }
 """What a method, or a kind of features, is called; the others are called as they are."""

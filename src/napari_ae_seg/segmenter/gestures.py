@@ -37,9 +37,9 @@ class Gestures:
         points = torch.from_numpy(self.sample.x[inside])
         if len(torch.unique(points, dim=0)) < into:
             raise ValueError(f"segment {label} holds too few different places to be split into {into}")
-        found = kmeans(points, into, seed=self.config.seed, restarts=self.config.restarts)
+        found = kmeans(points, into, seed=self.config.seed, n_init=self.config.n_init)
         order = torch.bincount(found.labels, minlength=into).argsort(descending=True)
-        most = max(self.clusters.k, self.config.cut)
+        most = max(self.clusters.k, self.config.granularity)
         return self._edited(self.edits.split(label, found.centers[order].numpy(), most))
 
     def rename(self, label: int, name: str) -> Self:

@@ -18,6 +18,7 @@ from torch import Tensor
 from napari_ae_seg.clustering.kmeans import kmeans
 from napari_ae_seg.core import devices
 from napari_ae_seg.core.progress import Progress, Report
+from napari_ae_seg.features.select import ASSUMED_K
 from napari_ae_seg.images.patches import PatchSampler
 from napari_ae_seg.images.sample import normalized
 
@@ -26,26 +27,25 @@ if TYPE_CHECKING:
     from napari_ae_seg.config import SegmentationConfig
     from napari_ae_seg.images.sample import Block
 
-BATCH, SIDE = 8, {2: 64, 3: 32}
+BATCH = 8
 RATE = 1e-3
 CLUSTERING = 0.1
 """Weight of the clustering beside the reconstruction."""
 PLACES = 4000
-ASSUMED_K = 4
 
 
 def refine(model: Autoencoder, blocks: Sequence[Block], config: SegmentationConfig, report: Report) -> Autoencoder:
     """A copy of `model` whose latents on `blocks` cluster better, into `config.n_clusters` or a few."""
     net = copy.deepcopy(model.net).eval()  # frozen statistics: what was gathered in training stays
     rng = np.random.default_rng(config.seed)
-    size = net.batch_shape(BATCH, SIDE[model.ndim])[1:]
+    size = net.batch_shape(BATCH, 0)[1:]
     sampler = PatchSampler(normalized(blocks, model.normalizer), size, seed=config.seed)
     with devices.seeded(config.seed, model.device):
         first = torch.from_numpy(np.concatenate([sampler.draw(BATCH) for _ in range(8)])).to(model.device)
         with torch.no_grad():
             z = net.encode(first).z.movedim(1, -1).flatten(0, -2).cpu()
         z = z[torch.from_numpy(rng.permutation(len(z))[:PLACES])]
-        found = kmeans(z, min(config.n_clusters or ASSUMED_K, len(z)), seed=config.seed, restarts=config.restarts)
+        found = kmeans(z, min(config.n_clusters or ASSUMED_K, len(z)), seed=config.seed, n_init=config.n_init)
         centers = torch.nn.Parameter(found.centers.to(model.device))
         spread = max(found.inertia / len(z), 1e-6)
         optimizer = torch.optim.Adam([*net.parameters(), centers], lr=RATE)

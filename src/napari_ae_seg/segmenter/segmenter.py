@@ -95,7 +95,7 @@ class Segmenter(Gestures):
         anisotropy = tuple(spacing / min(stack.spacing) for spacing in stack.spacing)
         grid = grid_of(config, largest(stack))
         seen = view(model, stack, config, grid, anisotropy, report)
-        sample, patches = sample_places(seen.maps, seen.space, config.samples, config.seed)
+        sample, patches = sample_places(seen.maps, seen.space, config.max_samples, config.seed)
         clusters, why = cluster(sample, config, seen.method, None)
         tree = clusters.tree(config.seed)
         usual = max(drift.error(seen.model, one, fit_normalizer(model, stack, config)) for one in stack.images[:FEW])
@@ -103,7 +103,7 @@ class Segmenter(Gestures):
         sentence = " ".join(part for part in (seen.sentence, why) if part)
         found = (seen.space, seen.method, clusters, tree, Edits(), sentence)
         fitted = cls(seen.model, config, *found, anisotropy, grid, sample, usual, canvas=Canvas(patches))
-        return fitted.cut(config.cut)
+        return fitted.cut(config.granularity)
 
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
@@ -114,15 +114,15 @@ class Segmenter(Gestures):
         config = self.config.but(**changes)
         for name in self.config.fields_to_fit(config):
             raise ValueError(f"another {name} needs encoding: fit a new Segmenter with {name}={changes[name]!r}")
-        refit = {"n_clusters", "max_clusters", "method", "covariance", "samples", "restarts", "seed"}
+        refit = {"n_clusters", "max_clusters", "method", "covariance_type", "max_samples", "n_init", "seed"}
         if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
-            return replace(self, config=config).cut(config.cut)
+            return replace(self, config=config).cut(config.granularity)
         method = self.method if config.method == self.config.method else method_of(config.method, self.space.name)
         clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = clusters.tree(config.seed)
         sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
         fitted = replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
-        return fitted.cut(config.cut)
+        return fitted.cut(config.granularity)
 
     def apply(
         self, stack: Stack, out: Any = None, report: Report = silent, rescale: bool = False
@@ -153,12 +153,12 @@ class Segmenter(Gestures):
         elif self.method == "regions":
             centers = self.clusters.centers if self.config.n_clusters else None
             regions = self._regions_of(prepared)
-            groups, confidence = labeled(prepared, regions, self.space.grid, self.config.cut, centers)
+            groups, confidence = labeled(prepared, regions, self.space.grid, self.config.granularity, centers)
         else:
             labels, confidence = self._clusters_of(prepared, quick, report)
-            fine = self.config.cut > self.clusters.k
+            fine = self.config.granularity > self.clusters.k
             if fine:
-                groups = finer_prepared(prepared, self.tree, self.space.grid, labels, self.config.cut)
+                groups = finer_prepared(prepared, self.tree, self.space.grid, labels, self.config.granularity)
             else:
                 groups = self._lookup()[labels]
         for n, raw in enumerate(prepared.raw):
@@ -183,13 +183,13 @@ class Segmenter(Gestures):
         """The same clusters at another granularity: coarse and fine segments nest. 0 goes back to the clusters."""
         fine = segments > self.clusters.k and self.method != "regions"
         tree = self.canvas.seen(self.tree, self.clusters, self._finish) if fine else self.tree
-        return replace(self, tree=tree, config=self.config.but(cut=min(segments, tree.leaves)))
+        return replace(self, tree=tree, config=self.config.but(granularity=min(segments, tree.leaves)))
 
     def separate(self, parted: Parted, name: str = "") -> Segmenter:
         """The segmenter with one more cluster, the last, of what is like the places that a lasso holds."""
         if self.method == "regions":
             raise ValueError("regions are merged, not clustered: choose another method to add a cluster")
-        if self.config.cut:
+        if self.config.granularity:
             raise ValueError("a new cluster stands beside the clusters themselves: set the granularity to 0 first")
         if self.guide is not None:
             raise ValueError("strokes decide the labels: paint the new cluster as a stroke, or forget what was learnt")
@@ -282,7 +282,7 @@ class Segmenter(Gestures):
 
     def places_of(self, label: int) -> np.ndarray:
         """Which places of the fitting sample have `label`: bool (n,)."""
-        if self.config.cut > self.clusters.k:
+        if self.config.granularity > self.clusters.k:
             raise ValueError("finer segments cannot be split further: set the granularity to 0 first")
         places = torch.from_numpy(np.ascontiguousarray(self.sample.x.T))
         labels = self._lookup()[np.asarray(self.clusters.assign(places)) + 1]
@@ -309,7 +309,7 @@ class Segmenter(Gestures):
             return self.label(self._labeller(image).prepared(image, report), report=report)
         if self.method == "regions":
             raise ValueError(f"{image.name} is too large for regions: choose another method, such as kmeans")
-        fine = self.config.cut > self.clusters.k and not self.guide
+        fine = self.config.granularity > self.clusters.k and not self.guide
         lookup = np.array([0, *self.guide.labels], np.int32) if self.guide else self._lookup()
         drawn = painted_on(self.edits, image)
         tally = Tally.empty(max(self.tree.leaves, self.edits.highest(int(lookup.max()))), image.shape[1])
@@ -328,7 +328,7 @@ class Segmenter(Gestures):
         def after(part: np.ndarray, features: Tensor | None) -> np.ndarray:
             if features is None:
                 return finished(lookup[part], self.edits, self.config)
-            groups = finer(features, self.tree, part, self.config.cut) if fine else lookup[part]
+            groups = finer(features, self.tree, part, self.config.granularity) if fine else lookup[part]
             return finished(groups, self.edits, self.config, features.cpu().numpy())
 
         looks = fine or bool(self.edits.splits and not self.guide)
@@ -380,8 +380,8 @@ class Segmenter(Gestures):
         return found
 
     def _lookup(self) -> np.ndarray:
-        """(K + 1,) the segment of each cluster 0..K at the granularity of `config.cut`."""
-        return coarser(self.tree, self.config.cut)
+        """(K + 1,) the segment of each cluster 0..K at the granularity of `config.granularity`."""
+        return coarser(self.tree, self.config.granularity)
 
     def _segments(self, image: Image, labels: np.ndarray, confidence: np.ndarray, tally: Tally) -> Segments:
         metadata = {

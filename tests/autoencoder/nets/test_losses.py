@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_ae_seg.autoencoder.nets import build
-from napari_ae_seg.autoencoder.nets.losses import activate, contrast, objective, reconstruction
+from napari_ae_seg.autoencoder.nets.losses import activate, contrastive, objective, reconstruction
 from napari_ae_seg.config import NetworkConfig, TrainingConfig
 
 
@@ -51,7 +51,7 @@ def test_contrast_pulls_neighbors_together():
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(6, 4, 2, 2, generator=generator, requires_grad=True)
     b = torch.randn(6, 4, 2, 2, generator=generator)
-    before = contrast(a, b)
+    before = contrastive(a, b)
     before.backward()
-    assert contrast(a - 0.5 * a.grad, b) < before
-    assert contrast(b, b) < contrast(b.flip(0), b)
+    assert contrastive(a - 0.5 * a.grad, b) < before
+    assert contrastive(b, b) < contrastive(b.flip(0), b)

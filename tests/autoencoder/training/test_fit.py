@@ -51,7 +51,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     ("training", "network"),
     [
         ({}, {}),
-        ({"precision": "fp32", "optimizer": "sgd", "contrast": 0.1, "intensity": 0.2}, {"dropout": 0.2}),
+        (
+            {"precision": "fp32", "optimizer": "sgd", "contrastive_weight": 0.1, "brightness_jitter": 0.2},
+            {"dropout": 0.2},
+        ),
         ({"optimizer": "adam", "corruption": "noise", "loss": "bce"}, {"variational": True}),
         ({"precision": "mixed", "beta": 0.1}, {"sparsity": "l0"}),
     ],

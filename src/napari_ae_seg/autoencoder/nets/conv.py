@@ -9,13 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from .blocks import Down, Unit, pointwise, unpool
-from .net import Encoded, Net
+from .net import PATCH, Encoded, Net
 
 if TYPE_CHECKING:
     from napari_ae_seg.config import NetworkConfig
-
-PATCH = {2: 64, 3: 32}
-"""Side of the patches it learns from."""
 
 
 class ConvNet(Net):

@@ -10,14 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .blocks import crop, pointwise
-from .net import Encoded, Net, Output
+from .net import PATCH, Encoded, Net, Output
 
 if TYPE_CHECKING:
     from napari_ae_seg.config import NetworkConfig
 
 WINDOW = {2: 28, 3: 9}
 """Side of the patch it sees."""
-_PATCH = {2: 64, 3: 32}
 _CONV = {2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
@@ -29,6 +28,10 @@ class DenseNet(Net):
     its border repeated: the latents of a place describe the window around it. `decode` averages, at each pixel, the
     windows that the latents around it stand for.
     """
+
+    one_place = True
+    has_statistics = False
+    gains_from_16_bits = False
 
     def __init__(self, config: NetworkConfig, channels: int, ndim: int) -> None:
         super().__init__(config, channels, ndim)
@@ -55,7 +58,7 @@ class DenseNet(Net):
 
     def batch_shape(self, batch: int, side: int) -> tuple[int, ...]:  # noqa: ARG002
         """As many pixels as a convolutional network gets in `batch` patches, cut into windows; `side` is ignored."""
-        windows = round((_PATCH[self.ndim] / self.window) ** self.ndim)
+        windows = round((PATCH[self.ndim] / self.window) ** self.ndim)
         return (batch * max(windows, 1), *[self.window] * self.ndim)
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Encoded:

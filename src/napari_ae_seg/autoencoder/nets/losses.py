@@ -52,11 +52,11 @@ def activate(x: Tensor, loss: str) -> Tensor:
     return torch.sigmoid(x) if loss == "bce" else x
 
 
-def contrast(a: Tensor, b: Tensor, temperature: float = 0.2) -> Tensor:
+def contrastive(a: Tensor, b: Tensor, temperature: float = 0.2) -> Tensor:
     """How hard it is to tell from its latents a (P, F, *space) which of b's P patches is a patch's neighbour (InfoNCE).
 
     >>> far, near = torch.eye(4).flip(0), torch.eye(4)
-    >>> bool(contrast(near, near) < contrast(near, far))
+    >>> bool(contrastive(near, near) < contrastive(near, far))
     True
     """
     one, other = (F.normalize(z.flatten(2).mean(2) if z.ndim > 2 else z, dim=1) for z in (a, b))  # (P, F)

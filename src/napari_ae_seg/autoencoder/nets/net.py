@@ -15,6 +15,9 @@ from .variational import Gaussian, divergence
 if TYPE_CHECKING:
     from napari_ae_seg.config import NetworkConfig
 
+PATCH = {2: 64, 3: 32}
+"""Side of the patches that networks learn from, unless another is asked for, by the number of spatial axes."""
+
 
 @dataclass(slots=True)
 class Encoded:
@@ -59,6 +62,12 @@ class Net(nn.Module):
     """Stride of each of `Encoded.levels`."""
     level_channels: list[int]
     """Channels of each of `Encoded.levels`."""
+    one_place = False
+    """Whether a patch that it learns from has one vector of latents, not a map of them."""
+    has_statistics = True
+    """Whether the mean and spread of its layers are gathered once training ends."""
+    gains_from_16_bits = True
+    """Whether a CPU that knows 16 bits trains it faster with them."""
 
     def __init__(self, config: NetworkConfig, channels: int, ndim: int) -> None:
         super().__init__()

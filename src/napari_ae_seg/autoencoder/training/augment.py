@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 
-def augment(patches: Tensor, flips: bool, intensity: float, generator: torch.Generator) -> Tensor:
-    """Patches (P, C, *space), each flipped and turned at random, its contrast and brightness changed by `intensity`.
+def augment(patches: Tensor, flips: bool, jitter: float, generator: torch.Generator) -> Tensor:
+    """Patches (P, C, *space), each flipped and turned at random, its contrast and brightness changed by `jitter`.
 
     In 3D, turns stay within the slices: the z axis usually has a spacing of its own.
     """
     if flips:
         patches = _turned(patches, generator)
-    if intensity:
+    if jitter:
         change = torch.rand((2, len(patches), *[1] * (patches.ndim - 1)), generator=generator) * 2 - 1
-        patches = patches * (1 + intensity * change[0]) + intensity * change[1]
+        patches = patches * (1 + jitter * change[0]) + jitter * change[1]
     return patches
 
 

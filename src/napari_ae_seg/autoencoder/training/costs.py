@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_ae_seg.autoencoder.nets import Net, build
+from napari_ae_seg.autoencoder.nets import KINDS, Net, build
 from napari_ae_seg.config import NetworkConfig, TrainingConfig
 from napari_ae_seg.core import devices
 from napari_ae_seg.images.normalize import Normalizer
@@ -113,7 +113,7 @@ def _tried(channels: int, ndim: int, training: TrainingConfig, network: NetworkC
 
 def _gathering(stack: Stack, network: NetworkConfig) -> tuple[int, int]:
     """How often statistics are gathered, and from how many pixels: images of several sizes take a pass per layer."""
-    if network.kind == "dense":
+    if not KINDS[network.kind].has_statistics:
         return 0, 0
     pixels = min(stack.voxels, GATHERED[stack.ndim])
     alike = len({image.shape[2:] for image in stack.images}) == 1

@@ -176,11 +176,9 @@ class Fit:
             self.learner.move(device)
         net = self.learner.net
         count, *sides = net.batch_shape(batch, self.training.patch)
-        if (
-            net.config.kind == "dense" or max(sides) <= net.stride
-        ):  # one place in a patch, and one value has no variance
-            count = max(count, 2)
-        if self.training.contrast:  # the second half are the neighbours of the first
+        if net.one_place or max(sides) <= net.stride:
+            count = max(count, 2)  # one value has no variance
+        if self.training.contrastive_weight:  # the second half are the neighbours of the first
             patches = np.concatenate(self.sampler.neighbors(count))
         else:
             patches = self.sampler.draw(count)

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from napari_ae_seg.autoencoder.nets import KINDS
 from napari_ae_seg.autoencoder.nets.corrupt import corrupt
-from napari_ae_seg.autoencoder.nets.losses import contrast, objective
+from napari_ae_seg.autoencoder.nets.losses import contrastive, objective
 from napari_ae_seg.core import devices
 from napari_ae_seg.core.errors import AssumptionWarning
 
@@ -41,7 +42,7 @@ def precision(training: TrainingConfig, network: NetworkConfig, ndim: int, devic
             notice = "in 16 bits torch computes 3D convolutions wrongly on a CPU: training in 32 bits"
             warnings.warn(notice, AssumptionWarning, stacklevel=3)
         return "fp32"
-    if device.type == "cpu" and network.kind == "dense" and training.precision == "auto":
+    if device.type == "cpu" and not KINDS[network.kind].gains_from_16_bits and training.precision == "auto":
         return "fp32"
     return devices.precision(training.precision, device)
 
@@ -63,8 +64,8 @@ class Learner:
         training, random = self.training, self._random(number, CPU)
         if not self.net.training:
             self.net.train()
-        patches = augment(patches, training.flips, training.intensity, random)
-        loss, parts = self._loss(patches, random, number, paired=bool(training.contrast))
+        patches = augment(patches, training.flips, training.brightness_jitter, random)
+        loss, parts = self._loss(patches, random, number, paired=bool(training.contrastive_weight))
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(
@@ -108,8 +109,8 @@ class Learner:
         loss, parts = objective(self.net, output, target, self.training, mask)
         if paired:
             one, other = output.z.chunk(2)
-            parts["contrast"] = contrast(one, other)
-            loss = loss + self.training.contrast * parts["contrast"]
+            parts["contrastive"] = contrastive(one, other)
+            loss = loss + self.training.contrastive_weight * parts["contrastive"]
         return loss, parts
 
     def _target(self, patches: Tensor) -> Tensor:

@@ -23,13 +23,13 @@ LABELS = {
     "alpha": "Image weight",
     "beta": "Sparsity weight",
     "kl": "Prior weight",
-    "contrast": "Alike nearby",
+    "contrastive_weight": "Alike nearby",
     "clip": "Gradient limit",
     "validation": "Held back",
     "patience": "Patience",
     "target_loss": "Target loss",
     "max_minutes": "Minutes",
-    "intensity": "Vary brightness",
+    "brightness_jitter": "Vary brightness",
     "flips": "Flip and turn",
     "max_clusters": "Most clusters",
     "min_size": "Smallest region",
@@ -39,11 +39,11 @@ LABELS = {
     "majority": "Majority radius",
     "surround": "Skip surround",
     "normalize": "Brightness",
-    "cut": "Granularity",
+    "granularity": "Granularity",
     "stride": "Resolution",
     "sharpen": "Follow edges",
     "refine_steps": "Fine-tuning steps",
-    "restarts": "Restarts",
+    "n_init": "Starts",
     "strength": "Follow examples",
     "balance": "Classes count alike",
     "min_probability": "Unsure below",
@@ -104,7 +104,7 @@ FIELD_CHOICES: dict[tuple[str, Any], str] = {
     ("loss", "huber"): "Huber",
     ("latents", "none"): "not used",
     ("latents", "multiscale"): "of all levels",
-    ("features", "evened"): "evened intensity",
+    ("features", "corrected"): "background-corrected intensity",
     ("features", "mixed"): "intensity and texture",
     ("features", "latent"): "latents",
     ("features", "multiscale"): "all scales",
@@ -129,12 +129,12 @@ ZEROS = {
     "max_minutes": "no limit",
     "max_size": "no limit",
     "clip": "no limit",
-    **dict.fromkeys(("patience", "target_loss", "cut", "min_size", "fill_holes", "majority"), "off"),
-    **dict.fromkeys(("contrast", "intensity", "dropout", "weight_decay"), "off"),
+    **dict.fromkeys(("patience", "target_loss", "granularity", "min_size", "fill_holes", "majority"), "off"),
+    **dict.fromkeys(("contrastive_weight", "brightness_jitter", "dropout", "weight_decay"), "off"),
 }
 """What 0 is called where it switches something off."""
 
-SLIDERS = {"n_clusters": 16, "smoothing": 20, "cut": 16}
+SLIDERS = {"n_clusters": 16, "smoothing": 20, "granularity": 16}
 """Numbers that have a slider, up to this; larger ones can be typed."""
 
 RELEVANT: dict[str, Callable[[Mapping[str, Any]], bool]] = {
@@ -152,14 +152,14 @@ RELEVANT: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "masked_block": lambda v: v["corruption"] == "masked",
     "noise": lambda v: v["corruption"] == "noise",
     "max_clusters": lambda v: v["n_clusters"] == 0,
-    "covariance": lambda v: v["method"] in ("gmm", "bayes"),
+    "covariance_type": lambda v: v["method"] in ("gmm", "bayes"),
     "depth": lambda v: v["method"] in ("distance", "intensity"),
     "blur": lambda v: v["method"] == "intensity",
     "superpixels": lambda v: v["method"] == "regions",
     "refine_steps": lambda v: v["method"] == "joint",
     "strength": lambda v: v["learner"] == "logistic",
     "trees": lambda v: v["learner"] != "logistic",
-    "restarts": lambda v: v["method"] in ("auto", "joint", "kmeans", "gmm", "spherical"),
+    "n_init": lambda v: v["method"] in ("auto", "joint", "kmeans", "gmm", "spherical"),
 }
 """Fields that matter only for some values of others; they are hidden while they do not."""
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 FIRST = ("n_clusters",)
 """Fields above the button; all others are under Advanced, these first:"""
-THEN = ("method", "features", "smoothing", "cut")
+THEN = ("method", "features", "smoothing", "granularity")
 
 WARM_UP_MS = 300
 

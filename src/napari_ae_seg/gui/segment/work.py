@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ANEW = {"normalize", "surround", "device", "threads"}
 """Fields that need the image to be encoded again, besides those that need a new fit."""
-FINISH = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "cut")
+FINISH = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "granularity")
 """Fields that change how labels are finished, and no cluster."""
 
 
