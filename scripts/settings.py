@@ -42,7 +42,7 @@ def _table(config: type[Config]) -> str:
         f"| `{name}` | `--{flag_of(name)}` | `{field.default!r}` | {_range(field)} | {field.description} |\n"
         for name, field in fields.items()
     )
-    title = f"## {config.__name__}\n\n{config.__doc__}\n"
+    title = f"## {config.__name__}\n\n{str(config.__doc__).splitlines()[0]}\n"
     return f"{title}\n| field | flag | default | range | |\n|---|---|---|---|---|\n{rows}"
 
 

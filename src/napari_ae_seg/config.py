@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import inspect
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 FeatureName = Literal["auto", "intensity", "corrected", "mixed", "texture", "latent", "multiscale", "decoder"]
@@ -16,17 +18,96 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.__doc__ = _manual(cls)
+
     def but(self, **changes: Any) -> Any:
         """The same parameters with `changes`, checked again.
 
+        Parameters
+        ----------
+        **changes
+            New values of fields, by their names.
+
+        Returns
+        -------
+        Config
+            A new configuration of the same kind; this one stays as it is.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If a field does not exist or its value is out of range; it is a ValueError.
+
+        Examples
+        --------
         >>> TrainingConfig().but(steps=60).steps
         60
         """
         return type(self)(**{**self.model_dump(exclude_unset=True), **changes})
 
+    @classmethod
+    def of(cls, given: Any) -> Self:
+        """`given` if it is such a configuration, the defaults for None; TypeError says where another thing belongs.
+
+        >>> TrainingConfig.of(None).steps == TrainingConfig().steps
+        True
+        """
+        if given is None:
+            return cls()
+        if isinstance(given, cls):
+            return given
+        got = type(given).__name__
+        if isinstance(given, Config):
+            name = _KEYWORDS.get(got, "config")
+            raise TypeError(f"a {cls.__name__} is expected here, got a {got}: pass it by name, as {name}=...")
+        raise TypeError(f"a {cls.__name__} is expected here, got a {got}: pass ae.{cls.__name__}(...) or None")
+
+
+_KEYWORDS = {"NetworkConfig": "network", "TrainingConfig": "training"}
+"""Kind of configuration -> the parameter that takes it; the others are called config."""
+
+
+def admitted(field: FieldInfo) -> str:
+    """The type of a field and what it admits, in words.
+
+    >>> admitted(TrainingConfig.model_fields["batch"]), admitted(TrainingConfig.model_fields["corruption"])
+    ('int from 1 to 4096', "'masked', 'noise' or 'none'")
+    """
+    kind = field.annotation
+    if get_origin(kind) is Literal:
+        *first, last = (repr(value) for value in get_args(kind))
+        return f"{', '.join(first)} or {last}"
+    name = "tuple of int" if get_origin(kind) is tuple else getattr(kind, "__name__", str(kind))
+    words = {"ge": "from", "gt": "above", "le": "to", "lt": "and below"}
+    limits = [
+        f"{word} {getattr(rule, name):g}" if isinstance(getattr(rule, name), float) else f"{word} {getattr(rule, name)}"
+        for name, word in words.items()
+        for rule in field.metadata
+        if getattr(rule, name, None) is not None
+    ]
+    return " ".join([name, *limits])
+
+
+def _manual(config: type[Config]) -> str:
+    """The documentation of a configuration: its own text, with a list of its fields before the examples."""
+    text, mark, examples = inspect.cleandoc(config.__dict__.get("__doc__") or "").partition("Examples\n--------\n")
+    lines = [text.rstrip(), "", "Parameters", "----------"]
+    own = {name: field for name, field in config.model_fields.items() if name in config.__annotations__}
+    for name, field in (own | config.model_fields).items():
+        lines += [f"{name} : {admitted(field)}, default {field.default!r}", f"    {field.description}"]
+    return "\n".join([*lines, "", mark + examples])
+
 
 class NetworkConfig(Config):
-    """The shape of the autoencoder."""
+    """The shape of the autoencoder.
+
+    Examples
+    --------
+    >>> NetworkConfig(kind="dense").latents
+    256
+    """
 
     kind: Literal["conv", "dense"] = "conv"
     """conv looks at the image at several scales; dense passes small patches through fully connected layers."""
@@ -84,7 +165,13 @@ class NetworkConfig(Config):
 
 
 class RunConfig(Config):
-    """Where and how reproducibly something runs."""
+    """Where and how reproducibly something runs.
+
+    Examples
+    --------
+    >>> RunConfig(seed=7, device="cpu").seed
+    7
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of everything random; the same seed and thread count give the same result."""
@@ -97,7 +184,13 @@ class RunConfig(Config):
 
 
 class TrainingConfig(RunConfig):
-    """How the autoencoder learns."""
+    """How the autoencoder learns.
+
+    Examples
+    --------
+    >>> TrainingConfig(steps=60, batch=4).steps
+    60
+    """
 
     steps: Annotated[int, Field(ge=0, le=10_000_000)] = 200
     """Training steps; each learns from one batch of patches."""
@@ -176,7 +269,13 @@ class TrainingConfig(RunConfig):
 
 
 class SegmentationConfig(RunConfig):
-    """How features become labels."""
+    """How features become labels.
+
+    Examples
+    --------
+    >>> SegmentationConfig(n_clusters=3).method
+    'auto'
+    """
 
     n_clusters: Annotated[int, Field(ge=0, le=256)] = 0
     """Number of clusters; 0 chooses it from the data."""
@@ -249,7 +348,13 @@ class SegmentationConfig(RunConfig):
 
 
 class ObjectsConfig(Config):
-    """How clusters become objects, each with a number of its own."""
+    """How clusters become objects, each with a number of its own.
+
+    Examples
+    --------
+    >>> ObjectsConfig(method="distance", min_size=20).min_size
+    20
+    """
 
     method: Literal["components", "distance", "intensity"] = "components"
     """What touches is one object; or it is parted where it is narrow, or where the image is dark."""
@@ -268,7 +373,13 @@ class ObjectsConfig(Config):
 
 
 class ClassificationConfig(RunConfig):
-    """How objects or images with a class teach a classifier."""
+    """How objects or images with a class teach a classifier.
+
+    Examples
+    --------
+    >>> ClassificationConfig(learner="forest").trees
+    100
+    """
 
     learner: Literal["logistic", "forest", "boosting"] = "logistic"
     """What learns: logistic regression does with few examples, a random forest or boosted trees with many."""
