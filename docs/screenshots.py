@@ -5,7 +5,6 @@ Run by `make docs-screenshots`, under Xvfb; settings and models of the person wh
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import tempfile
@@ -62,8 +61,10 @@ def segment_refine(viewer: Any) -> None:
     """The Segment dock with strokes painted, ready to be learnt from, and objects counted."""
     from scipy import ndimage
 
+    from napari_ae_seg.gui.segment.dock import SegmentWidget
+
     segment(viewer)
-    dock = viewer.window._qt_window.findChild(_widget("segment", "SegmentWidget"))
+    dock = viewer.window._qt_window.findChild(SegmentWidget)
     segments = viewer.layers[-1].data.copy()
     dock.results.strokes.click()
     layer = viewer.layers[-1]
@@ -183,10 +184,6 @@ def _sample(viewer: Any, name: str) -> None:
 
 def _dock(viewer: Any, name: str) -> Any:
     return viewer.window.add_plugin_dock_widget("napari-ae-seg", name)[1]
-
-
-def _widget(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(f"napari_ae_seg.gui.{module}"), name)
 
 
 def _label_opacity(viewer: Any, opacity: float) -> None:

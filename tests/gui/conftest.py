@@ -100,7 +100,7 @@ def settle(qtbot, widget, timeout=60_000):
         assert not (hasattr(widget, "objects") and widget.objects._job)
 
     if hasattr(widget, "_rest"):  # the estimate that waits for the controls to rest
-        widget._rest.stop()
+        widget._rest.cancel()
     qtbot.wait(20)
     qtbot.waitUntil(resting, timeout=timeout)
     qtbot.wait(20)

@@ -52,7 +52,7 @@ def name(qtbot, widget, number, class_name):
 
 
 def learnt(qtbot, widget):
-    qtbot.waitUntil(lambda: not widget._rest.isActive() and not widget.runner.running, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget._rest._hasPendingEmission and not widget.runner.running, timeout=60_000)
     settle(qtbot, widget)
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from superqt.utils import signals_blocked
 
 from napari_ae_seg.gui.parts.controls import tooltip
 from napari_ae_seg.gui.parts.forms import column, sentence
-from napari_ae_seg.gui.segment.clusters import swatch
+from napari_ae_seg.gui.parts.swatch import swatch
 from napari_ae_seg.segmenter.segments import color
 
 from . import learning
@@ -71,20 +72,19 @@ class ClassTable(QTableWidget):
     def show_classes(self, names: Sequence[str], examples: dict[str, int], found: dict[str, int]) -> None:
         """Show `names` with how many are named and found, keeping the choice."""
         now = self.name
-        self.blockSignals(True)
-        self.setRowCount(len(names))
-        for row, name in enumerate(names):
-            item = QTableWidgetItem(name)
-            item.setIcon(swatch(color(row + 1)))
-            item.setData(Qt.ItemDataRole.UserRole, name)
-            self.setItem(row, 0, item)
-            for place, counts in ((1, examples), (2, found)):
-                self.setItem(row, place, number(f"{counts[name]}" if name in counts else ""))
-            self.setRowHeight(row, ROW)
-        self.setFixedHeight(min(max(len(names), 2), ROWS) * ROW + self.horizontalHeader().sizeHint().height() + 4)
-        if names:
-            self.choose(now if now in names else names[0])
-        self.blockSignals(False)
+        with signals_blocked(self):
+            self.setRowCount(len(names))
+            for row, name in enumerate(names):
+                item = QTableWidgetItem(name)
+                item.setIcon(swatch(color(row + 1)))
+                item.setData(Qt.ItemDataRole.UserRole, name)
+                self.setItem(row, 0, item)
+                for place, counts in ((1, examples), (2, found)):
+                    self.setItem(row, place, number(f"{counts[name]}" if name in counts else ""))
+                self.setRowHeight(row, ROW)
+            self.setFixedHeight(min(max(len(names), 2), ROWS) * ROW + self.horizontalHeader().sizeHint().height() + 4)
+            if names:
+                self.choose(now if now in names else names[0])
         self.chosen.emit()
 
     def _edited(self, item: QTableWidgetItem) -> None:

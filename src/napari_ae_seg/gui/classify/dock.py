@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QLineEdit, QPushButton, QWidget
+from superqt.utils import QSignalDebouncer
 
 from napari_ae_seg.config import ClassificationConfig
 from napari_ae_seg.gui.parts.controls import tooltip
@@ -57,10 +58,9 @@ class ClassifyWidget(Dock):
         self._waiting: Callable[[], None] | None = None
         self.results = Results(self._viewer)
         self._build()
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(SETTLE_MS)
-        self._rest.timeout.connect(self.learn)
+        self._rest = QSignalDebouncer(parent=self)
+        self._rest.setTimeout(SETTLE_MS)
+        self._rest.triggered.connect(self.learn)
         self._connect()
         self._followed()
 
@@ -116,7 +116,7 @@ class ClassifyWidget(Dock):
 
     def learn(self) -> None:
         """Learn from what is named now, unless that is too little or known already."""
-        self._rest.stop()
+        self._rest.cancel()
         if self.runner.running:
             self._waiting = self._waiting or self.learn
             return
@@ -173,7 +173,7 @@ class ClassifyWidget(Dock):
     def closing(self) -> None:
         """End what is running, and leave the mouse alone."""
         super().closing()
-        self._rest.stop()
+        self._rest.cancel()
         self._end_clicks()
 
     def _run(self, title: str, task: Callable[[Any], Any], then: Callable[[Any], Any]) -> None:
@@ -234,7 +234,7 @@ class ClassifyWidget(Dock):
 
     def _changed(self, *_: Any) -> None:
         self._show_classes()
-        self._rest.start()
+        self._rest.throttle()
 
     def _forget_answer(self) -> None:
         self.answer = self._asked = None
@@ -247,7 +247,7 @@ class ClassifyWidget(Dock):
         for form in self.forms:
             form.show_relevant(shown)
         if self.answer is not None:
-            self._rest.start()
+            self._rest.throttle()
 
     def _modeled(self, *_: Any) -> None:
         if self.before is not None and self.about.models.model.held is not self.before.model:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ae_seg.config import ClassificationConfig, SegmentationConfig
 from napari_ae_seg.core.progress import Progress
+from napari_ae_seg.gui.parts import models
 from napari_ae_seg.gui.parts.models import Model
-from napari_ae_seg.gui.segment import work
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -124,7 +124,7 @@ def measure(question: Question, report: Reporter) -> Measured:
     if question.before is not None:
         model = question.before.model
     else:
-        model, _ = work.load(subject.model)
+        model, _ = models.load(subject.model)
         run = SegmentationConfig(seed=config.seed, device=config.device, threads=config.threads)
         model = model or default_model(subject.stack, run, report)
     labels = None if question.labels is None else [question.labels]

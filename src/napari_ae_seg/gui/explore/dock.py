@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
+from superqt.utils import signals_blocked
 
 from napari_ae_seg.gui.parts.controls import Combo, tooltip
 from napari_ae_seg.gui.parts.forms import beside, column, fold, row_of, scrolling, sentence
@@ -23,7 +24,7 @@ from .strips import Numbers, Strip, Units
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_ae_seg.gui.segment.work import Result
+    from napari_ae_seg.gui.parts.results import Result
 
     from .looking import Look, Wish
 
@@ -219,9 +220,8 @@ class ExploreWidget(Dock):
             self.selection.end()
             return
         names = [segments.name for segments in result.segments]
-        self.which.blockSignals(True)
-        self.which.offer(dict(enumerate(names)))
-        self.which.blockSignals(False)
+        with signals_blocked(self.which):
+            self.which.offer(dict(enumerate(names)))
         self.which.setVisible(len(names) > 1)
         QTimer.singleShot(0, self.refresh)
 

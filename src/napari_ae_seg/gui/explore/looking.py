@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_ae_seg.explore.exploration import Exploration
     from napari_ae_seg.explore.plane import Plane
     from napari_ae_seg.gui.parts.jobs import Reporter
-    from napari_ae_seg.gui.segment.work import Result
+    from napari_ae_seg.gui.parts.results import Result
 
     from .strips import Row
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, Qt, QTimer, Signal
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
+from superqt.utils import QSignalThrottler
 
 from napari_ae_seg.gui.parts.controls import tooltip
 
@@ -45,10 +46,9 @@ class PlaneView(QWidget):
         self._drawing = False
         self._moved_from: QPointF | None = None
         self._zoom, self._middle = 1.0, QPointF(SIDE / 2, SIDE / 2)
-        self._told = QTimer(self)
-        self._told.setSingleShot(True)
-        self._told.setInterval(LIVE_MS)
-        self._told.timeout.connect(lambda: self.lassoed.emit(list(self.corners), False))
+        self._told = QSignalThrottler(parent=self)
+        self._told.setTimeout(LIVE_MS)
+        self._told.triggered.connect(lambda: self.lassoed.emit(list(self.corners), False))
 
     def show_picture(self, picture: np.ndarray | None) -> None:
         """Show (SIDE, SIDE, 3) uint8, or nothing."""
@@ -121,8 +121,7 @@ class PlaneView(QWidget):
         assert event is not None
         if self._drawing:
             self.corners.append(self._place(event.position()))
-            if not self._told.isActive():
-                self._told.start()
+            self._told.throttle()
             self.update()
         elif self._moved_from is not None:
             scale = self._box().width() / SIDE * self._zoom
@@ -136,7 +135,7 @@ class PlaneView(QWidget):
         self._moved_from = None
         if self._drawing and event.button() == Qt.MouseButton.LeftButton:
             self._drawing = False
-            self._told.stop()
+            self._told.cancel()
             if len(self.corners) < 3:
                 self.corners = []
             self.lassoed.emit(list(self.corners), True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels, Shapes
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
+from superqt.utils import QSignalDebouncer
 
 from napari_ae_seg.gui.parts.layers import heed, region
 
@@ -35,9 +36,8 @@ class Selection(QObject):
         self._shape: tuple[int, ...] = ()
         self._segments: Labels | None = None
         self._watched: Layer | None = None
-        self._soon = QTimer(self)  # napari tells of paint before it is in the layer
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self.changed.emit)
+        self._soon = QSignalDebouncer(parent=self)  # napari tells of paint before it is in the layer
+        self._soon.triggered.connect(self.changed.emit)
         viewer.mouse_move_callbacks.append(self._hovered)
         viewer.mouse_drag_callbacks.append(self._hovered)
         heed(self, viewer.layers.selection.events.active, self._watch)
@@ -92,7 +92,7 @@ class Selection(QObject):
         active = self._viewer.layers.selection.active
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active
-        layer.events.paint.connect(lambda _: self._soon.start())
+        layer.events.paint.connect(lambda _: self._soon.throttle())
         return layer
 
     def _watch(self, _: Any = None) -> None:

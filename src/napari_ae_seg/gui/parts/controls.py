@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from . import words
 
@@ -67,11 +68,10 @@ class Combo(QComboBox):
     def offer(self, options: dict[Any, str]) -> None:
         """Offer `options` (value -> word), keeping the present choice if it is among them."""
         now = self.currentData()
-        self.blockSignals(True)
-        self.clear()
-        for value, word in options.items():
-            self.addItem(word, value)
-        self.blockSignals(False)
+        with signals_blocked(self):
+            self.clear()
+            for value, word in options.items():
+                self.addItem(word, value)
         self.choose(now if now in options else next(iter(options), None))
 
     def choose(self, value: Any) -> None:
@@ -148,9 +148,8 @@ class Slider(QWidget):
         self.spin.setValue(value)
 
     def _typed(self, value: float) -> None:
-        self.slider.blockSignals(True)
-        self.slider.setValue(min(round(value), self.slider.maximum()))
-        self.slider.blockSignals(False)
+        with signals_blocked(self.slider):
+            self.slider.setValue(min(round(value), self.slider.maximum()))
         self.changed.emit()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from qtpy.QtCore import QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+from superqt.utils import signals_blocked
 
 from .controls import Combo
 
@@ -126,14 +127,13 @@ class LayerList(QListWidget):
     def follow(self) -> None:
         """Offer the layers there are now, keeping the ticks."""
         ticked = self._ticked()
-        self.blockSignals(True)
-        self.clear()
-        for layer in reversed(self._viewer.layers):
-            if isinstance(layer, self._kinds) and layer is not self._without:
-                item = QListWidgetItem(layer.name, self)
-                item.setData(Qt.ItemDataRole.UserRole, layer)
-                item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
-        self.blockSignals(False)
+        with signals_blocked(self):
+            self.clear()
+            for layer in reversed(self._viewer.layers):
+                if isinstance(layer, self._kinds) and layer is not self._without:
+                    item = QListWidgetItem(layer.name, self)
+                    item.setData(Qt.ItemDataRole.UserRole, layer)
+                    item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
         fit_rows(self)
         if self._ticked() != ticked:
             self.changed.emit()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_ae_seg.config import NetworkConfig, TrainingConfig
+    from napari_ae_seg.segmenter.segmenter import Segmenter
 
 ENDING = ".aeseg"
 
@@ -70,6 +71,19 @@ def own_config(model: Model) -> SegmentationConfig | None:
     """How the clusters that are saved with `model` were found; None if there are none."""
     about = modelfile.peek(model.path).get("segmenter") if model.path is not None else None
     return SegmentationConfig(**about["config"]) if about else None
+
+
+def load(model: Model) -> tuple[Any, Segmenter | None]:
+    """The autoencoder of `model`, and its segmenter if it has clusters; neither for the shipped encoder."""
+    if model.path is None:
+        return model.held, None
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+
+    if "segmenter" in modelfile.peek(model.path):
+        segmenter = Segmenter.load(model.path)
+        return segmenter.model, segmenter
+    return Autoencoder.load(model.path), None
 
 
 def entries(folder: Path) -> list[Entry]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from superqt.utils import QSignalDebouncer
 
 from .forms import column, sentence
 from .jobs import Job, Work
@@ -27,9 +28,8 @@ class Runner(QWidget):
         self._has_stop = stop
         self.job: Job | None = None
         self._waiting: list[Callable[[], Any]] = []
-        self._turn = QTimer(self)
-        self._turn.setSingleShot(True)
-        self._turn.timeout.connect(self._next)
+        self._turn = QSignalDebouncer(parent=self)
+        self._turn.triggered.connect(self._next)
         self.text = sentence()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -107,7 +107,7 @@ class Runner(QWidget):
         if self.job is None and self._waiting:
             self._waiting.pop(0)()
         if self._waiting and self.job is None:
-            self._turn.start()
+            self._turn.throttle()
 
     def _returned(self, result: Any, then: Then) -> None:
         self.say("")
@@ -123,7 +123,7 @@ class Runner(QWidget):
             self.stop_button.hide()
             self.busy.emit(False)
         job.deleteLater()
-        self._turn.start()
+        self._turn.throttle()
 
     def _show_bar(self, title: str) -> None:
         self.text.setText(title)

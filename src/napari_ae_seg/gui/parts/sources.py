@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
+from superqt.utils import signals_blocked
 
 from napari_ae_seg.images.stack import Stack, read
 
@@ -193,11 +194,10 @@ class Channels(QListWidget):
         """Offer channels `names`, all ticked, unless they are what is offered already."""
         if [self.item(row).text() for row in range(self.count())] == list(names):
             return
-        self.blockSignals(True)
-        self.clear()
-        for name in names:
-            QListWidgetItem(name, self).setCheckState(Qt.CheckState.Checked)
-        self.blockSignals(False)
+        with signals_blocked(self):
+            self.clear()
+            for name in names:
+                QListWidgetItem(name, self).setCheckState(Qt.CheckState.Checked)
         fit_rows(self)
 
     def picked(self) -> tuple[int, ...]:

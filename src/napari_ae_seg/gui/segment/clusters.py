@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QItemSelectionModel, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QKeySequence, QPainter, QPen, QPixmap
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -16,8 +16,10 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_ae_seg.gui.parts.controls import tooltip
+from napari_ae_seg.gui.parts.swatch import swatch
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QKeyEvent
@@ -75,21 +77,20 @@ class ClusterTable(QTableWidget):
 
     def show_segments(self, segments: Segments) -> None:
         """Show the table of `segments`."""
-        self.blockSignals(True)
-        table, self._hidden = segments.table, segments.hidden
-        self.setRowCount(len(table["index"]))
-        for row, label in enumerate(table["index"]):
-            name = QTableWidgetItem(str(table["name"][row]))
-            name.setIcon(swatch(segments.colors.get(label, (0.5, 0.5, 0.5)), label in segments.hidden))
-            name.setData(Qt.ItemDataRole.UserRole, int(label))
-            self.setItem(row, 0, name)
-            for column, key in ((1, "share"), (2, "confidence")):
-                item = QTableWidgetItem(f"{100 * float(table[key][row]):.0f} %")
-                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self.setItem(row, column, item)
-            self.setRowHeight(row, 24)
-        self.blockSignals(False)
+        with signals_blocked(self):
+            table, self._hidden = segments.table, segments.hidden
+            self.setRowCount(len(table["index"]))
+            for row, label in enumerate(table["index"]):
+                name = QTableWidgetItem(str(table["name"][row]))
+                name.setIcon(swatch(segments.colors.get(label, (0.5, 0.5, 0.5)), label in segments.hidden))
+                name.setData(Qt.ItemDataRole.UserRole, int(label))
+                self.setItem(row, 0, name)
+                for column, key in ((1, "share"), (2, "confidence")):
+                    item = QTableWidgetItem(f"{100 * float(table[key][row]):.0f} %")
+                    item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                    self.setItem(row, column, item)
+                self.setRowHeight(row, 24)
         self.setFixedHeight(min(self.rowCount(), ROWS) * 24 + self.horizontalHeader().sizeHint().height() + 4)
 
     def selected(self) -> list[int]:
@@ -151,20 +152,3 @@ class ClusterTable(QTableWidget):
     def _edited(self, item: QTableWidgetItem) -> None:
         if item.column() == 0 and item.text().strip():
             self.edited.emit("rename", (self._label(item.row()), item.text().strip()))
-
-
-def swatch(rgb: tuple[float, float, float], hidden: bool = False) -> QIcon:
-    """A square of a colour, hollow if it is hidden."""
-    square = QPixmap(12, 12)
-    square.fill(QColor(0, 0, 0, 0))
-    painter = QPainter(square)
-    color = QColor.fromRgbF(*(float(part) for part in rgb))
-    if hidden:
-        painter.setPen(QPen(color, 2))
-        painter.drawRect(1, 1, 10, 10)
-    else:
-        painter.fillRect(0, 0, 12, 12, color)
-    painter.end()
-    icon = QIcon(square)
-    icon.addPixmap(square, QIcon.Mode.Selected)  # else Qt tints it in a selected row
-    return icon

@@ -9,17 +9,19 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
 
 from napari_ae_seg.config import RunConfig, SegmentationConfig
+from napari_ae_seg.gui.parts import recipe
 from napari_ae_seg.gui.parts.controls import Slider, tooltip
 from napari_ae_seg.gui.parts.forms import Form, beside, column, fold, read, row_of, scrolling, sentence, values
 from napari_ae_seg.gui.parts.jobs import Job
 from napari_ae_seg.gui.parts.layers import NO_IMAGE, LayerPicker, heed, unwrapped
 from napari_ae_seg.gui.parts.models import ModelPicker, ask_where, own_config
 from napari_ae_seg.gui.parts.preferences import run_defaults
+from napari_ae_seg.gui.parts.results import Request
 from napari_ae_seg.gui.parts.runner import Dock, Runner
 from napari_ae_seg.gui.parts.sources import Options
 from napari_ae_seg.gui.session import current
 
-from . import extras, recipe, strokes, touch, work
+from . import extras, strokes, touch, work
 from .instances import Objects
 from .live import UPDATING, Live
 from .outcome import Outcome
@@ -33,9 +35,8 @@ if TYPE_CHECKING:
 
     from napari_ae_seg.gui.parts.history import History
     from napari_ae_seg.gui.parts.jobs import Reporter
+    from napari_ae_seg.gui.parts.results import Result
     from napari_ae_seg.segmenter.segments import Segments
-
-    from .work import Request, Result
 
 FIRST = ("n_clusters",)
 """Fields above the button; all others are under Advanced, these first:"""
@@ -78,7 +79,7 @@ class SegmentWidget(Dock):
         model, config = self.models.model, self.config()
         own = own_config(model)
         refit = own is not None and work.asks_for_clusters(own, config)
-        return work.Request(images, images.read(), model, config, refit)
+        return Request(images, images.read(), model, config, refit)
 
     def segment(self) -> None:
         """Segment what is chosen, as it is chosen."""

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_ae_seg.gui.parts.jobs import Reporter
-
-    from .work import Result
+    from napari_ae_seg.gui.parts.results import Result
 
 NAMES = {"confidence": "Confidence", "segmented": "Segmented image", "latents": "Latents as colours"}
 
@@ -64,22 +63,13 @@ def _segmented(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]
 def _latents(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
     """The three directions in which the latents differ most, as red, green and blue."""
     from napari_ae_seg.autoencoder.encode import encode
+    from napari_ae_seg.explore.colors import as_colors
 
     one = result.request.stack[number]
     image = one.image
     latents = encode(result.segmenter.model, one, "latent", 1).array  # (N, F, *space)
-    flat = np.moveaxis(latents, 1, -1).reshape(-1, latents.shape[1])
-    sample = flat[:: max(1, len(flat) // 20000)]
-    mean = sample.mean(0)
-    _, _, directions = np.linalg.svd(sample - mean, full_matrices=False)
-    found = directions[:3] * np.sign(directions[:3].sum(1, keepdims=True))  # the sign of a direction is arbitrary
-    colors = (flat - mean) @ found.T
-    low, high = np.percentile(colors[:: max(1, len(colors) // 20000)], (1, 99), axis=0)
-    unit = ((colors - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
-    shape = (latents.shape[0], *latents.shape[2:])
-    planes = [image.to_source(unit[:, part].reshape(shape).astype(np.float32)) for part in range(unit.shape[1])]
-    planes += [np.zeros_like(planes[0])] * (3 - len(planes))
-    return np.stack(planes, -1), {"rgb": True}
+    colors = as_colors(latents)
+    return np.stack([image.to_source(np.ascontiguousarray(colors[:, part])) for part in range(3)], -1), {"rgb": True}
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QPushButton, QWidget
+from superqt.utils import QSignalDebouncer
 
 from napari_ae_seg.config import ObjectsConfig
 from napari_ae_seg.core.progress import Progress
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_ae_seg.gui.parts.jobs import Reporter
-
-    from .work import Result
+    from napari_ae_seg.gui.parts.results import Result
 
 Found = list[tuple[np.ndarray, dict[str, list[Any]]]]
 """Per image the objects and their table."""
@@ -43,10 +42,9 @@ class Objects(QWidget):
         self.form = Form(ObjectsConfig, ObjectsConfig.model_fields)
         self.count = sentence()
         self.button = QPushButton("Show objects")
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(REST_MS)
-        self._rest.timeout.connect(self._look)
+        self._rest = QSignalDebouncer(parent=self)
+        self._rest.setTimeout(REST_MS)
+        self._rest.triggered.connect(self._look)
         layout = column(self)
         for widget in (self.form, self.count, self.button):
             layout.addWidget(widget)
@@ -57,7 +55,7 @@ class Objects(QWidget):
     @property
     def waiting(self) -> bool:
         """Whether the objects are still being counted."""
-        return self._job is not None or self._rest.isActive()
+        return self._job is not None
 
     def take(self, result: Result | None) -> None:
         """Look for objects in `result` from now on."""
@@ -72,7 +70,7 @@ class Objects(QWidget):
         self.button.setToolTip(tooltip("Segment an image first." if self._result is None else "Being counted."))
         self.count.setText("")
         if self.isVisible() and self._result is not None:
-            self._rest.start()
+            self._rest.throttle()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
         """Count when the fold opens."""
@@ -90,13 +88,13 @@ class Objects(QWidget):
 
     def stop(self) -> None:
         """Count no more."""
-        self._rest.stop()
+        self._rest.cancel()
         if self._job is not None:
             self._job.stop()
 
     def _look(self) -> None:
         if self._job is not None:
-            self._rest.start()
+            self._rest.throttle()
             return
         result, clusters = self._result, self._chosen()
         if result is None:
@@ -114,7 +112,7 @@ class Objects(QWidget):
 
     def _counted(self, result: Result, clusters: list[int], config: ObjectsConfig, found: Found) -> None:
         if result is not self._result or clusters != self._chosen() or config != read(ObjectsConfig, self.form):
-            self._rest.start()
+            self._rest.throttle()
             return
         self._found = found
         count = sum(len(table["index"]) for _, table in found)

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from napari_ae_seg.config import SegmentationConfig
     from napari_ae_seg.gui.parts.jobs import Reporter
+    from napari_ae_seg.gui.parts.results import Result
     from napari_ae_seg.gui.parts.runner import Runner
-
-    from .work import Result
 
 UPDATING = "Updating"
 

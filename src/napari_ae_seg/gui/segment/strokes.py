@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+from superqt.utils import QSignalDebouncer
 
 from napari_ae_seg.gui.parts.layers import heed
-from napari_ae_seg.gui.parts.preferences import strokes_folder
+from napari_ae_seg.gui.parts.results import Strokes
 
 from .view import make_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from napari.viewer import Viewer
 
@@ -28,24 +27,6 @@ if TYPE_CHECKING:
 
 ROLE = "strokes of"
 """Key in a layer's metadata that says whose strokes it holds."""
-
-
-class Strokes:
-    """Strokes on the image `number` of a result; as Python they are a file, kept beside the models."""
-
-    def __init__(self, array: np.ndarray, number: int) -> None:
-        self.array = array
-        self.number = number
-
-    def __repr__(self) -> str:
-        return f"np.load({str(self._kept())!r})['strokes']"
-
-    def _kept(self) -> Path:
-        digest = hashlib.blake2b(self.array.tobytes(), digest_size=6).hexdigest()
-        path = strokes_folder() / f"{digest}.npz"
-        if not path.exists():
-            np.savez_compressed(path, strokes=self.array)
-        return path
 
 
 def paint_on(viewer: Viewer, segments: Segments, label: int) -> Labels:
@@ -118,8 +99,7 @@ def known(segmenter: Segmenter) -> bool:
 
 def watch(layer: Labels, act: Callable[[], None], owner: QObject) -> None:
     """Call `act` after every stroke on `layer`, undone ones too, for as long as `owner` lives."""
-    soon = QTimer(owner)  # napari tells of paint before it is in the layer
-    soon.setSingleShot(True)
-    soon.timeout.connect(act)
+    soon = QSignalDebouncer(parent=owner)  # napari tells of paint before it is in the layer
+    soon.triggered.connect(act)
     for signal in (layer.events.paint, layer.events.set_data):
-        heed(owner, signal, lambda _: soon.start())
+        heed(owner, signal, lambda _: soon.throttle())

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
+    from napari_ae_seg.gui.parts.results import Result
     from napari_ae_seg.segmenter.segments import Segments
-
-    from .work import Result
 
 
 NEXT = 10

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ae_seg.config import NetworkConfig, RunConfig, TrainingConfig
 from napari_ae_seg.core.progress import Progress
-from napari_ae_seg.gui.parts.models import Model
+from napari_ae_seg.gui.parts.models import Model, load
+from napari_ae_seg.gui.parts.results import Request, Result
 
 if TYPE_CHECKING:
     from napari_ae_seg.config import SegmentationConfig
     from napari_ae_seg.gui.parts.jobs import Reporter
-    from napari_ae_seg.gui.parts.sources import Images
+    from napari_ae_seg.gui.parts.results import Strokes
     from napari_ae_seg.images.stack import Stack
-    from napari_ae_seg.segmenter.label import Prepared
     from napari_ae_seg.segmenter.segmenter import Segmenter
     from napari_ae_seg.segmenter.segments import Segments
-
-    from .strokes import Strokes
 
 ANEW = {"normalize", "surround", "device", "threads"}
 """Fields that need the image to be encoded again, besides those that need a new fit."""
 FINISH = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "granularity")
 """Fields that change how labels are finished, and no cluster."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to segment, with which model, how."""
-
-    images: Images
-    stack: Stack
-    model: Model
-    config: SegmentationConfig
-    refit: bool = False
-    """Find new clusters although the model holds some."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A request with its answer; `changes` are what was changed since, in order."""
-
-    request: Request
-    segmenter: Segmenter
-    prepared: tuple[Prepared | None, ...]
-    segments: tuple[Segments, ...]
-    changes: tuple[tuple[str, Any], ...] = field(default=())
-
-    @property
-    def live(self) -> bool:
-        """Whether the features are in memory, so that a change answers at once."""
-        return all(one is not None for one in self.prepared)
 
 
 def segment(request: Request, report: Reporter) -> Result:
@@ -115,20 +85,6 @@ def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: 
         else:
             segments.append(segmenter.label(prepared, quick=quick))
     return replace(result, segmenter=segmenter, segments=tuple(segments), changes=(*result.changes, edit))
-
-
-def load(model: Model) -> tuple[Any, Segmenter | None]:
-    """The autoencoder of `model`, and its segmenter if it has clusters; neither for the shipped encoder."""
-    if model.path is None:
-        return model.held, None
-    from napari_ae_seg.autoencoder.model import Autoencoder
-    from napari_ae_seg.core import modelfile
-    from napari_ae_seg.segmenter.segmenter import Segmenter
-
-    if "segmenter" in modelfile.peek(model.path):
-        segmenter = Segmenter.load(model.path)
-        return segmenter.model, segmenter
-    return Autoencoder.load(model.path), None
 
 
 def finish(own: SegmentationConfig, config: SegmentationConfig) -> dict[str, Any]:

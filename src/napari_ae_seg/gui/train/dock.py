@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+from superqt.utils import QSignalDebouncer, signals_blocked
 
 from napari_ae_seg.config import PRESETS, NetworkConfig, TrainingConfig, defaults, preset
-from napari_ae_seg.gui.parts import words
+from napari_ae_seg.gui.parts import recipe, words
 from napari_ae_seg.gui.parts.controls import Combo, tooltip
 from napari_ae_seg.gui.parts.forms import (
     Form,
@@ -31,19 +32,20 @@ from napari_ae_seg.gui.parts.layers import NO_IMAGE, REGIONS, LayerList, LayerPi
 from napari_ae_seg.gui.parts.models import NEW, Model, ModelList, ModelPicker, ask_where, free_path
 from napari_ae_seg.gui.parts.plots import Curve, Pair
 from napari_ae_seg.gui.parts.preferences import run_defaults
+from napari_ae_seg.gui.parts.results import Plan
 from napari_ae_seg.gui.parts.runner import Dock, Runner
 from napari_ae_seg.gui.parts.sources import Images
-from napari_ae_seg.gui.segment import recipe
 from napari_ae_seg.gui.session import current
 
 from . import course
-from .course import Forecast, Glance, Plan
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.autoencoder.training import Fit
+
+    from .course import Forecast
 
 NETWORK = ("kind", "latents", "sparsity")
 TRAINING = ("steps", "max_minutes", "device")
@@ -68,10 +70,9 @@ class TrainWidget(Dock):
         self._saved: Path | None = None
         self._asking: Job | None = None
         self._build()
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(SETTLE_MS)
-        self._rest.timeout.connect(self._forecast)
+        self._rest = QSignalDebouncer(parent=self)
+        self._rest.setTimeout(SETTLE_MS)
+        self._rest.triggered.connect(self._forecast)
         self._connect()
         self._tick_first()
         self._follow()
@@ -149,7 +150,7 @@ class TrainWidget(Dock):
         )
 
     def _sent(self, value: Any) -> None:
-        if isinstance(value, Glance):
+        if hasattr(value, "before"):
             self.pair.show_patches(value.before, value.after)
             self.pair.show()
         elif hasattr(value, "loss"):
@@ -227,7 +228,7 @@ class TrainWidget(Dock):
         layout.setRowVisible(self.together, len(self.images.layers) > 1)
         self._enable()
         if not self.runner.running:
-            self._rest.start()
+            self._rest.throttle()
 
     def _tick_first(self) -> None:
         active = self._viewer.layers.selection.active
@@ -282,7 +283,7 @@ class TrainWidget(Dock):
     def _forecast(self) -> None:
         """Ask for the device and the cost, in the background, once the controls rest."""
         if self.runner.running or self._asking is not None:
-            self._rest.start()
+            self._rest.throttle()
             return
         try:
             plan = self.planned()
@@ -296,9 +297,8 @@ class TrainWidget(Dock):
         job.start()
 
     def _forecasted(self, found: Forecast) -> None:
-        self.forms[1].blockSignals(True)
-        self.forms[1].offer("device", found.devices)
-        self.forms[1].blockSignals(False)
+        with signals_blocked(self.forms[1]):
+            self.forms[1].offer("device", found.devices)
         self.reason.setText(f"Runs on the {words.choice('device', found.device)}: {found.reason}.")
         self.cost.setText(found.words)
 
@@ -308,7 +308,7 @@ class TrainWidget(Dock):
         self._asking = None
 
     def _end_forecast(self) -> None:
-        self._rest.stop()
+        self._rest.cancel()
         if self._asking is not None:
             self._asking.stop()
 

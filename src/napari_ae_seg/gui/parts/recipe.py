@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ae_seg.config import Config
-from napari_ae_seg.gui.parts.models import own_config
+
+from .models import own_config
 
 if TYPE_CHECKING:
-    from napari_ae_seg.gui.parts.models import Model
-    from napari_ae_seg.gui.parts.sources import Images
-    from napari_ae_seg.gui.train.course import Plan
-
-    from .work import Result
+    from .models import Model
+    from .results import Plan, Result, Strokes
+    from .sources import Images
 
 FLAGS = {"n_clusters": "clusters"}
 IMPORT = "import napari_ae_seg as ae\n"
@@ -147,9 +146,13 @@ def _change(name: str, values: Any, several: bool) -> str:
     if name != "guided":
         return f"segmenter = segmenter.{name}({_given(values)})"
     if not several:
-        return f"segmenter = segmenter.guided(segmenter.prepare(stack), {values[0]!r})"
+        return f"segmenter = segmenter.guided(segmenter.prepare(stack), {_strokes(values[0])})"
     sources = ", ".join(f"segmenter.prepare(stack[{strokes.number}])" for strokes in values)
-    return f"segmenter = segmenter.guided([{sources}], [{_given(values)}])"
+    return f"segmenter = segmenter.guided([{sources}], [{', '.join(map(_strokes, values))}])"
+
+
+def _strokes(strokes: Strokes) -> str:
+    return f"np.load({str(strokes.path)!r})['strokes']"
 
 
 def _given(values: Any) -> str:
