@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import adjusted_rand_score
 
-from napari_ae_seg.clustering.clusters import METHODS, Clusters, fit_clusters, reorder
-from napari_ae_seg.clustering.match import adjusted_rand
+from napari_ae_seg.clustering.clusters import METHODS, Clusters, fit_clusters, matched, reorder
 from napari_ae_seg.config import SegmentationConfig
 
 CONFIG = SegmentationConfig(max_samples=2000)
@@ -28,7 +28,7 @@ def test_every_method_finds_separate_groups_and_gives_k_labels(method, blobs):
     clusters = fit_clusters(x, CONFIG, method, 3)
     assert clusters.k == 3
     assert sorted(set(clusters.sample_labels)) == [0, 1, 2]
-    assert adjusted_rand(clusters.sample_labels, truth) > 0.95
+    assert adjusted_rand_score(clusters.sample_labels, truth) > 0.95
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -79,11 +79,11 @@ def test_clusters_are_numbered_by_their_first_feature_then_by_what_is_asked(blob
 def test_one_more_cluster_leaves_the_ids_and_colors_of_the_others_alone(blobs):
     x, _ = blobs
     three = reorder(fit_clusters(x, CONFIG, "kmeans", 3), np.array([2, 0, 1]))
-    four = fit_clusters(x, CONFIG, "kmeans", 4, previous=three)
+    four = matched(fit_clusters(x, CONFIG, "kmeans", 4), three)
     kept = [i for i in range(3) if np.linalg.norm(four.centers[i] - three.centers[i]) < 1e-3]
     assert len(kept) == 2
     assert four.colors == (0, 1, 2, 3)
-    two = fit_clusters(x, CONFIG, "kmeans", 2, previous=four)
+    two = matched(fit_clusters(x, CONFIG, "kmeans", 2), four)
     assert set(two.colors) < {0, 1, 2, 3}
 
 
@@ -111,7 +111,7 @@ def test_constant_places_are_one_cluster(method):
 def test_places_without_data_are_left_out_and_none_at_all_is_an_error(blobs):
     x, truth = blobs
     holed = np.concatenate([x, np.full((5, 3), np.nan, np.float32)])
-    assert adjusted_rand(fit_clusters(holed, CONFIG, "kmeans", 3).sample_labels, truth) > 0.95
+    assert adjusted_rand_score(fit_clusters(holed, CONFIG, "kmeans", 3).sample_labels, truth) > 0.95
     with pytest.raises(ValueError, match="nothing to cluster"):
         fit_clusters(np.full((5, 3), np.nan), CONFIG, "kmeans", 2)
     with pytest.raises(ValueError, match="there are kmeans"):
@@ -131,8 +131,8 @@ def test_spherical_clusters_are_directions_that_places_between_them_do_not_pull_
     truth = np.repeat(np.arange(4), 400)
     x = arms[truth] * rng.uniform(0.2, 1, 1600)[:, None] * [5, 1, 0.2] + rng.normal(0, 0.02, (1600, 3)) * [5, 1, 0.2]
     spherical, positions = (fit_clusters(x, CONFIG, method, 4) for method in ("spherical", "kmeans"))
-    assert adjusted_rand(spherical.sample_labels, truth) > 0.97
-    assert adjusted_rand(positions.sample_labels, truth) < 0.8
+    assert adjusted_rand_score(spherical.sample_labels, truth) > 0.97
+    assert adjusted_rand_score(positions.sample_labels, truth) < 0.8
 
 
 @pytest.mark.gpu

@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import match
+from . import bayes, hdbscan, kmeans, match, mixture, spherical, ward
 from .forest import Forest
-from .hierarchy import BAYES_PLACES, DENSITY_PLACES, WARD_PLACES, density, variational, ward
-from .kmeans import kmeans
-from .lasso import Lassoed
-from .mixture import Mixture, fit_mixture, from_precisions
-from .prototypes import Prototypes, around, covering, pointing
+from .lasso import Lassoed, Parted, lassoed
+from .method import Method, Model, drawn
+from .mixture import Mixture
+from .prototypes import Prototypes
 from .tree import Tree, grow
 
 if TYPE_CHECKING:
@@ -29,16 +28,20 @@ if TYPE_CHECKING:
     from napari_ae_seg.config import SegmentationConfig
 
 CHUNK = 1 << 17
-MIXTURES = 3
-"""Starts of a Gaussian mixture, each from its own k-means."""
+KEPT = 500
+"""Lassoed places that join the sample of the clusters, at most."""
+LEFT = 0.03
+"""Share of a cluster's places that a lasso must leave it, or it takes in all of it."""
 
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a method returns: a model that gives memberships, and figures of merit."""
-
-    model: Prototypes | Mixture
-    quality: dict[str, float] = field(default_factory=dict)
+METHODS: dict[str, Method] = {
+    "kmeans": kmeans.fit,
+    "gmm": mixture.fit,
+    "bayes": bayes.fit,
+    "ward": ward.fit,
+    "hdbscan": hdbscan.fit,
+    "spherical": spherical.fit,
+}
+"""How places become clusters; regions and joint refinement start from images and networks, and live elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Clusters:
     """A fitted clustering of places; labels are cluster index + 1."""
 
     method: str
-    model: Prototypes | Mixture | Lassoed
+    model: Model
     sample: np.ndarray
     """(n, F) float32, the places it was fitted on."""
     colors: tuple[int, ...]
@@ -94,8 +97,35 @@ class Clusters:
 
     def permuted(self, order: Sequence[int]) -> Clusters:
         """The same clusters in another order: number i is what was number `order[i]`."""
-        picked = torch.tensor(order, device=_device(self.model))
+        picked = torch.tensor(order, device=self.model.device)
         return replace(self, model=self.model.permuted(picked), colors=tuple(self.colors[i] for i in order))
+
+    def separated(self, parted: Parted, seed: int = 0) -> Clusters:
+        """The clusters and one more, the last, that holds what is like the places inside a lasso.
+
+        >>> from napari_ae_seg.config import SegmentationConfig
+        >>> x = np.repeat([[0.0], [1.0], [5.0]], 20, axis=0)
+        >>> two = fit_clusters(x, SegmentationConfig(), "kmeans", 2)
+        >>> three = two.separated(Parted(x[20:40], np.delete(x, slice(20, 40), 0)))
+        >>> three.assign(torch.tensor([[0.0, 1.0, 5.0]])).tolist()
+        [0, 2, 1]
+        """
+        model = lassoed(self.model, parted, seed)
+        keep = np.random.default_rng(seed).permutation(len(parted.inside))[:KEPT]
+        more = replace(
+            self,
+            model=model,
+            sample=np.concatenate([self.sample, np.asarray(parted.inside[keep], np.float32)]),
+            colors=(*self.colors, max(self.colors) + 1),
+        )
+        before = np.bincount(self.sample_labels, minlength=self.k)
+        *left, new = np.bincount(more.sample_labels, minlength=more.k)
+        emptied = np.flatnonzero(left <= LEFT * before)
+        if len(emptied):
+            raise ValueError(f"the lasso takes in all of cluster {emptied[0] + 1}: give that one a name instead")
+        if not new:
+            raise ValueError("what the lasso holds cannot be told from what it does not: draw it round another place")
+        return more
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Everything `from_state` needs: plain values, and arrays."""
@@ -120,14 +150,11 @@ class Clusters:
         )
 
 
-def fit_clusters(
-    x: np.ndarray | Tensor, config: SegmentationConfig, method: str, k: int, previous: Clusters | None = None
-) -> Clusters:
+def fit_clusters(x: np.ndarray | Tensor, config: SegmentationConfig, method: str, k: int) -> Clusters:
     """Clusters of the places `x` (n, F) by `method`, `k` of them, fitted where `x` lies (CPU or GPU).
 
     Fewer than `k` only if `x` holds fewer distinct places or HDBSCAN finds fewer groups; the note says so. Places with
-    a NaN are left out; of more than `config.max_samples`, that many are drawn. `previous` lends its ids and colours to
-    the clusters that match its own.
+    a NaN are left out; of more than `config.max_samples`, that many are drawn.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> x = np.array([[0.0], [0.1], [5.0], [5.1]])
@@ -140,17 +167,15 @@ def fit_clusters(
     most = _distinct(points, k)
     note = "" if most >= k else f"the image holds {most} distinct places, too few for {k} clusters"
     k = min(k, most)
-    if method == "spherical" and points.shape[1] == 1:
-        method, note = "kmeans", note or "a single feature has no direction, so k-means made the clusters"
     fitted = METHODS[method](points, k, config)
-    if method == "hdbscan" and fitted.model.k < k:
-        note = note or f"HDBSCAN found {fitted.model.k} dense groups, of at most {k}"
-    elif _seen(fitted.model, points) < k:
-        fitted, note = _kmeans(points, k, config), f"{method} left some of the {k} clusters empty, so k-means made them"
+    note = note or fitted.note
+    if len(torch.unique(fitted.model.memberships(points).argmax(1))) < fitted.model.k == k:
+        fitted, note = (
+            kmeans.fit(points, k, config),
+            f"{method} left some of the {k} clusters empty, so k-means made them",
+        )
     clusters = Clusters(method, fitted.model, points.cpu().numpy(), (), fitted.quality, note=note)
     clusters = replace(clusters, colors=tuple(range(clusters.k)))
-    if previous is not None and previous.sample.shape[1] == points.shape[1]:
-        return matched(clusters, previous)
     return reorder(clusters, clusters.centers[:, 0])
 
 
@@ -168,78 +193,16 @@ def matched(clusters: Clusters, previous: Clusters) -> Clusters:
     return painted.permuted(match.order(links, clusters.k))
 
 
-def _kmeans(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    found = kmeans(x, k, seed=config.seed, n_init=config.n_init)
-    spread = float(x.var(0, correction=0).sum()) * len(x)
-    return Fitted(around(x, found.centers), {"explained": 1 - found.inertia / max(spread, 1e-30)})
-
-
-def _mixture(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    fits = []
-    for seed in range(config.seed, config.seed + MIXTURES):
-        start = kmeans(x, k, seed=seed, n_init=max(1, config.n_init // MIXTURES))
-        fits.append(fit_mixture(x, start.labels, k, config.covariance_type))
-    best = max(fits, key=lambda fit: (_seen(fit, x), fit.likelihood))
-    return Fitted(best, {"likelihood": best.likelihood})
-
-
-def _bayes(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    part = _part(x, BAYES_PLACES, config.seed)
-    floor = 0.01 * float(part.var(0, correction=0).mean()) + 1e-12
-    found = from_precisions(*variational(part.cpu().double().numpy(), k, config.covariance_type, config.seed, floor))
-    mixture = found.to(x.device)
-    return Fitted(mixture, {"likelihood": float(mixture.joint(x).logsumexp(1).mean())})
-
-
-def _ward(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    part = _part(x, WARD_PLACES, config.seed)
-    return Fitted(covering(part, torch.from_numpy(ward(part.cpu().numpy(), k)).to(x.device), config.seed))
-
-
-def _density(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    part = _part(x, DENSITY_PLACES, config.seed)
-    labels = torch.from_numpy(density(part.cpu().numpy(), k)).to(x.device)
-    return Fitted(covering(part, labels, config.seed), {"noise": float((labels < 0).float().mean())})
-
-
-def _spherical(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
-    # on the sphere one start in a few finds the best partition, where in space almost all do
-    return Fitted(pointing(x, k, config.seed, 3 * config.n_init))
-
-
-METHODS: dict[str, Callable[[Tensor, int, SegmentationConfig], Fitted]] = {
-    "kmeans": _kmeans,
-    "gmm": _mixture,
-    "bayes": _bayes,
-    "ward": _ward,
-    "hdbscan": _density,
-    "spherical": _spherical,
-}
-"""How places become clusters; regions and joint refinement start from images and networks, and live elsewhere."""
-
-
-def _seen(model: Prototypes | Mixture, x: Tensor) -> int:
-    """Number of clusters that some place belongs to."""
-    return len(torch.unique(model.memberships(x).argmax(1)))
-
-
 def _sample(x: np.ndarray | Tensor, config: SegmentationConfig) -> Tensor:
     points = x if isinstance(x, Tensor) else torch.from_numpy(np.ascontiguousarray(x, np.float32))
     if points.ndim != 2:
         raise ValueError(f"places to cluster are rows of features, (n, F); got an array of shape {tuple(points.shape)}")
-    points = _part(points, config.max_samples, config.seed).float()
+    points = drawn(points, config.max_samples, config.seed).float()
     whole = points.isfinite().all(1)
     points = points if bool(whole.all()) else points[whole]
     if not len(points):
         raise ValueError("there is nothing to cluster: no place has a finite value in every feature")
     return points.contiguous()
-
-
-def _part(x: Tensor, most: int, seed: int) -> Tensor:
-    """At most so many rows of `x`, drawn at random: its order may be that of the image."""
-    if len(x) <= most:
-        return x
-    return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:most].to(x.device)]
 
 
 def _distinct(x: Tensor, k: int) -> int:
@@ -253,24 +216,19 @@ def _means(x: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     return np.asarray(sums / np.maximum(np.bincount(labels, minlength=k), 1)[:, None], np.float32)
 
 
-def _device(model: Prototypes | Mixture | Lassoed) -> torch.device:
-    if isinstance(model, Lassoed):
-        return model.order.device
-    return model.means.device if isinstance(model, Mixture) else model.centers.device
-
-
-def _model_state(model: Prototypes | Mixture | Lassoed) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _model_state(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if isinstance(model, Lassoed):
         about, arrays = _model_state(model.base)
         parts = {f"base/{name}": value for name, value in arrays.items()}
         parts |= {f"forest/{name}": value for name, value in model.forest.state()[1].items()}
         return {"kind": "lasso", "base": about}, {**parts, "order": model.order.numpy()}
+    assert isinstance(model, Mixture | Prototypes)
     figure = {"likelihood": model.likelihood} if isinstance(model, Mixture) else {"scale": model.scale}
     kind = "mixture" if isinstance(model, Mixture) else "prototypes"
     return {"kind": kind, **figure}, {name: value.numpy() for name, value in model.tensors().items()}
 
 
-def _model_of(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Prototypes | Mixture | Lassoed:
+def _model_of(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
     def under(prefix: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 

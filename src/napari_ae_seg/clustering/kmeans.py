@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-BLOCK = 1 << 22
-"""Distances held at once; memory stays flat however many points there are."""
+from .method import Fitted
+from .prototypes import BLOCK, around, assign, distances, unit
+
+if TYPE_CHECKING:
+    from napari_ae_seg.config import SegmentationConfig
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,13 @@ class Partition:
     """(n,) of 0 .. k-1"""
     inertia: float
     """Sum of squared distances to the nearest centre."""
+
+
+def fit(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
+    """`k` clusters of the places `x` (n, F): a place belongs to the nearest centre."""
+    found = kmeans(x, k, seed=config.seed, n_init=config.n_init)
+    spread = float(x.var(0, correction=0).sum()) * len(x)
+    return Fitted(around(x, found.centers), {"explained": 1 - found.inertia / max(spread, 1e-30)})
 
 
 def kmeans(
@@ -52,45 +63,18 @@ def kmeans(
     return Partition(best[1] + shift, labels, float(nearest.cpu().double().sum()))
 
 
-def assign(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest of `centers` (k, F) to each point of `x` (n, F), and the squared distance to it.
-
-    >>> assign(torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0], [5.0]]))
-    (tensor([0, 1]), tensor([1., 1.]))
-    """
-    labels, nearest = [], []
-    for part in x.split(max(1, BLOCK // len(centers))):
-        low, label = _distances(part, centers).min(1)
-        labels.append(label)
-        nearest.append(low)
-    return torch.cat(labels), torch.cat(nearest)
-
-
-def unit(x: Tensor) -> Tensor:
-    """Rows of `x` (n, F) scaled to length 1; rows of zeros stay."""
-    lengths: Tensor = x.norm(dim=1, keepdim=True)
-    return x / lengths.clamp_min(1e-12)
-
-
-def _distances(x: Tensor, centers: Tensor) -> Tensor:
-    """Squared distances (n, k)."""
-    reach: Tensor = torch.addmm(centers.square().sum(1), x, centers.T, alpha=-2)
-    reach += x.square().sum(1, keepdim=True)
-    return reach.clamp_min_(0.0)
-
-
 def _plus_plus(x: Tensor, k: int, starts: int, generator: torch.Generator) -> Tensor:
     """Greedy k-means++ for several `starts` at once: centres (starts, k, F)."""
     n = len(x)
     trials = 2 + int(math.log(k))
     chosen = x[torch.randint(n, (starts,), generator=generator).to(x.device)]
     centers = [chosen]
-    nearest = _distances(x, chosen).T  # (starts, n)
+    nearest = distances(x, chosen).T  # (starts, n)
     for _ in range(1, k):
         draws = torch.rand(starts, trials, generator=generator, dtype=torch.float64).to(x.device, x.dtype)
         heap = nearest.cumsum(1)
         picks = torch.searchsorted(heap, draws * heap[:, -1:]).clamp_max(n - 1)  # (starts, trials)
-        reach = _distances(x, x[picks.ravel()]).T.reshape(starts, trials, n)
+        reach = distances(x, x[picks.ravel()]).T.reshape(starts, trials, n)
         reach = torch.minimum(reach, nearest[:, None])
         winner = reach.sum(2).argmin(1)
         rows = torch.arange(starts, device=x.device)

@@ -12,14 +12,8 @@ from torch import Tensor
 from .forest import Forest, fit_forest
 
 if TYPE_CHECKING:
-    from .clusters import Clusters
-    from .mixture import Mixture
-    from .prototypes import Prototypes
+    from .method import Model
 
-KEPT = 500
-"""Lassoed places that join the sample of the clusters, at most."""
-LEFT = 0.03
-"""Share of a cluster's places that a lasso must leave it, or it takes in all of it."""
 SURE = 2e-3
 """Least probability of either side of the lasso."""
 
@@ -45,7 +39,7 @@ class Parted:
 class Lassoed:
     """A model of clusters and one cluster more, the last: what a forest takes for inside a lasso."""
 
-    base: Prototypes | Mixture | Lassoed
+    base: Model
     forest: Forest
     order: Tensor
     """(K,) which of them each cluster is"""
@@ -54,6 +48,11 @@ class Lassoed:
     def k(self) -> int:
         """Number of clusters."""
         return self.base.k + 1
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.order.device
 
     def memberships(self, x: Tensor) -> Tensor:
         """Log memberships, (n, K), of points `x` (n, F)."""
@@ -71,37 +70,15 @@ class Lassoed:
         return replace(self, base=self.base.to(device), order=self.order.to(device))
 
 
-def separated(clusters: Clusters, parted: Parted, seed: int = 0) -> Clusters:
-    """The clusters and one more, the last, that holds what is like the places inside the lasso.
+def lassoed(model: Model, parted: Parted, seed: int = 0) -> Lassoed:
+    """The `model` and one cluster more, the last, that holds what is like the places inside the lasso.
 
     Where places inside and outside are alike, the more frequent kind wins.
-
-    >>> from napari_ae_seg.config import SegmentationConfig
-    >>> from napari_ae_seg.clustering.clusters import fit_clusters
-    >>> x = np.repeat([[0.0], [1.0], [5.0]], 20, axis=0)
-    >>> two = fit_clusters(x, SegmentationConfig(), "kmeans", 2)
-    >>> three = separated(two, Parted(x[20:40], np.delete(x, slice(20, 40), 0)))
-    >>> three.assign(torch.tensor([[0.0, 1.0, 5.0]])).tolist()
-    [0, 2, 1]
     """
-    inside, outside = (np.ascontiguousarray(x, np.float32) for x in (parted.inside, parted.outside))
+    inside, outside = parted.inside, parted.outside
     if not len(inside) or not len(outside):
         raise ValueError(f"the lasso holds {'no' if not len(inside) else 'every'} place; draw it round some")
     sides = np.repeat([0, 1], [len(outside), len(inside)])
     weights = np.repeat([parted.weight, 1.0], [len(outside), len(inside)])
-    forest = fit_forest(np.concatenate([outside, inside]), sides, weights, seed)
-    keep = np.random.default_rng(seed).permutation(len(inside))[:KEPT]
-    more = replace(
-        clusters,
-        model=Lassoed(clusters.model, forest, torch.arange(clusters.k + 1)),
-        sample=np.concatenate([clusters.sample, inside[keep]]),
-        colors=(*clusters.colors, max(clusters.colors) + 1),
-    )
-    before = np.bincount(clusters.sample_labels, minlength=clusters.k)
-    *left, new = np.bincount(more.sample_labels, minlength=more.k)
-    emptied = np.flatnonzero(left <= LEFT * before)
-    if len(emptied):
-        raise ValueError(f"the lasso takes in all of cluster {emptied[0] + 1}: give that one a name instead")
-    if not new:
-        raise ValueError("what the lasso holds cannot be told from what it does not: draw it round another place")
-    return more
+    forest = fit_forest(np.concatenate([outside, inside]).astype(np.float32, copy=False), sides, weights, seed)
+    return Lassoed(model, forest, torch.arange(model.k + 1))

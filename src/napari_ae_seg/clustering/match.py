@@ -54,19 +54,3 @@ def contingency(a: np.ndarray, b: np.ndarray, k_a: int, k_b: int) -> np.ndarray:
     a, b = np.ravel(a), np.ravel(b)
     seen = (a >= 0) & (b >= 0)
     return np.bincount(a[seen] * k_b + b[seen], minlength=k_a * k_b).reshape(k_a, k_b)
-
-
-def adjusted_rand(a: np.ndarray, b: np.ndarray) -> float:
-    """Agreement of two clusterings (non-negative indices) of the same points: 1 the same, 0 as by chance.
-
-    >>> adjusted_rand(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]))
-    1.0
-    """
-    table = contingency(a, b, int(a.max()) + 1, int(b.max()) + 1).astype(float)
-    together = (table * (table - 1) / 2).sum()
-    rows, columns = table.sum(1), table.sum(0)
-    in_a, in_b = (rows * (rows - 1) / 2).sum(), (columns * (columns - 1) / 2).sum()
-    total = table.sum() * (table.sum() - 1) / 2
-    chance = in_a * in_b / total if total else 0.0
-    most = (in_a + in_b) / 2
-    return 1.0 if most == chance else float((together - chance) / (most - chance))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from .kmeans import kmeans
+from .method import Fitted
+
+if TYPE_CHECKING:
+    from napari_ae_seg.config import SegmentationConfig
+
 BLOCK = 1 << 21
 """Numbers held at once; memory stays flat however many points there are."""
+STARTS = 3
+"""Starts of a mixture, each from its own k-means."""
 Covariance = Literal["full", "diag", "tied"]
 
 
@@ -47,6 +54,11 @@ class Mixture:
         roots = self.roots if len(self.roots) < self.k else self.roots[order]
         return replace(self, weights=self.weights[order], means=self.means[order], roots=roots)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.means.device
+
     def to(self, device: torch.device) -> Mixture:
         """The same mixture on another device."""
         moved = {name: value.to(device) for name, value in self.tensors().items()}
@@ -66,6 +78,16 @@ class Mixture:
             log_det = self.roots.diagonal(dim1=1, dim2=2).log().sum(1)
         constant = self.weights.log() + log_det - 0.5 * x.shape[1] * math.log(2 * math.pi)
         return torch.add(constant, centered.square_().sum(2).T, alpha=-0.5)
+
+
+def fit(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
+    """`k` clusters of the places `x` (n, F), one per Gaussian: the likeliest of a few mixtures with none left empty."""
+    fits = []
+    for seed in range(config.seed, config.seed + STARTS):
+        start = kmeans(x, k, seed=seed, n_init=max(1, config.n_init // STARTS))
+        fits.append(fit_mixture(x, start.labels, k, config.covariance_type))
+    best = max(fits, key=lambda one: (len(torch.unique(one.memberships(x).argmax(1))), one.likelihood))
+    return Fitted(best, {"likelihood": best.likelihood})
 
 
 def fit_mixture(
@@ -100,12 +122,6 @@ def fit_mixture(
             break
         before = likelihood
     return replace(mixture, means=mixture.means + shift, likelihood=_expect(mixture, points)[1])
-
-
-def from_precisions(weights: np.ndarray, means: np.ndarray, roots: np.ndarray) -> Mixture:
-    """A mixture of given weights, means and roots of the precisions (as scikit-learn's `precisions_cholesky_`)."""
-    kept = [torch.from_numpy(np.ascontiguousarray(part, np.float32)) for part in (weights, means, roots)]
-    return Mixture(kept[0], kept[1], kept[2])
 
 
 def _expect(mixture: Mixture, x: Tensor) -> tuple[Tensor, float]:

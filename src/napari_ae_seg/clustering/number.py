@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .hierarchy import dense
+from .hdbscan import dense
 from .kmeans import kmeans
 from .mixture import fit_mixture
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .kmeans import assign, kmeans, unit
+BLOCK = 1 << 22
+"""Distances held at once; memory stays flat however many points there are."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Prototypes:
         owner, places = order.argsort()[self.owner].sort(stable=True)
         return replace(self, centers=self.centers[places], owner=owner)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.centers.device
+
     def to(self, device: torch.device) -> Prototypes:
         """The same prototypes on another device."""
         moved = {name: value.to(device) for name, value in self.tensors().items()}
@@ -59,24 +65,7 @@ class Prototypes:
 
 def around(x: Tensor, centers: Tensor) -> Prototypes:
     """One prototype per cluster, its scale frozen on the points `x` (n, F)."""
-    return Prototypes(centers, torch.arange(len(centers), device=x.device), _scale(x, centers))
-
-
-def pointing(x: Tensor, k: int, seed: int = 0, n_init: int = 8) -> Prototypes:
-    """`k` directions from the mean of the points `x` (n, F), each feature in units of its deviation.
-
-    What lies between two clusters, and so near the mean, does not pull at the centres.
-
-    >>> x = torch.tensor([[9.0, 0.0], [1.0, 0.1], [-1.0, 9.0], [-3.0, 1.0], [0.0, -9.0], [0.1, -3.0]])
-    >>> pointing(x, 3).memberships(5 * x).argmax(1).unique().tolist()
-    [0, 1, 2]
-    """
-    deviation = x.std(0, correction=0)
-    alive = deviation > 1e-6 * deviation.max()
-    shift, stretch = x.mean(0), torch.where(alive, 1 / deviation.clamp_min(1e-30), 0.0)
-    points = directions(x, shift, stretch)
-    centers = kmeans(points, k, seed=seed, n_init=n_init, spherical=True).centers
-    return Prototypes(centers, torch.arange(k, device=x.device), _scale(points, centers), shift, stretch)
+    return Prototypes(centers, torch.arange(len(centers), device=x.device), mean_distance(x, centers))
 
 
 def directions(x: Tensor, shift: Tensor, stretch: Tensor) -> Tensor:
@@ -84,29 +73,35 @@ def directions(x: Tensor, shift: Tensor, stretch: Tensor) -> Tensor:
     return unit((x - shift) * stretch)
 
 
-def covering(x: Tensor, labels: Tensor, seed: int = 0, budget: int = 96) -> Prototypes:
-    """Prototypes that retrace a clustering `labels` (n,) of the points `x` (n, F); negative labels are left out.
-
-    Clusters of any shape are covered by about `budget` centres in all, by k-means inside each, so that new points
-    can be told without the old ones.
-
-    >>> x = torch.tensor([[0.0], [1.0], [8.0], [9.0]])
-    >>> covering(x, torch.tensor([0, 0, 1, 1])).memberships(torch.tensor([[2.0]])).argmax(1)
-    tensor([0])
-    """
-    k = int(labels.max()) + 1
-    centers, owner = [], []
-    for i in range(k):
-        members = x[labels == i]
-        few = len(torch.unique(members, dim=0))
-        count = max(1, min(few, round(budget * len(members) / len(x)), max(1, len(members) // 8)))
-        centers.append(kmeans(members, count, seed=seed, n_init=1).centers)
-        owner.append(torch.full((count,), i, device=x.device))
-    joined = torch.cat(centers)
-    return Prototypes(joined, torch.cat(owner), _scale(x[labels >= 0], joined))
-
-
-def _scale(x: Tensor, centers: Tensor) -> float:
+def mean_distance(x: Tensor, centers: Tensor) -> float:
+    """Mean squared distance of points `x` (n, F) to the nearest of `centers` (k, F), never 0."""
     nearest = float(assign(x, centers)[1].cpu().double().mean())
     spread = float(x.var(0, correction=0).mean()) if len(x) else 0.0
     return max(nearest, 1e-6 * spread, 1e-12)
+
+
+def assign(x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+    """The nearest of `centers` (k, F) to each point of `x` (n, F), and the squared distance to it.
+
+    >>> assign(torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0], [5.0]]))
+    (tensor([0, 1]), tensor([1., 1.]))
+    """
+    labels, nearest = [], []
+    for part in x.split(max(1, BLOCK // len(centers))):
+        low, label = distances(part, centers).min(1)
+        labels.append(label)
+        nearest.append(low)
+    return torch.cat(labels), torch.cat(nearest)
+
+
+def unit(x: Tensor) -> Tensor:
+    """Rows of `x` (n, F) scaled to length 1; rows of zeros stay."""
+    lengths: Tensor = x.norm(dim=1, keepdim=True)
+    return x / lengths.clamp_min(1e-12)
+
+
+def distances(x: Tensor, centers: Tensor) -> Tensor:
+    """Squared distances (n, k) of points `x` (n, F) to `centers` (k, F)."""
+    reach: Tensor = torch.addmm(centers.square().sum(1), x, centers.T, alpha=-2)
+    reach += x.square().sum(1, keepdim=True)
+    return reach.clamp_min_(0.0)

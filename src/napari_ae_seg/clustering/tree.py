@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .hierarchy import agglomerated
-from .kmeans import assign, kmeans
+from .kmeans import kmeans
+from .prototypes import assign
+from .ward import agglomerated
 
 LEAVES = 64
 CHUNK = 1 << 17

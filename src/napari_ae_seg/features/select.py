@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_ae_seg.clustering.kmeans import assign, kmeans
+from napari_ae_seg.clustering.kmeans import kmeans
+from napari_ae_seg.clustering.prototypes import assign
 
 from .fit import fit_space, pick
 

@@ -12,7 +12,6 @@ from napari_ae_seg.autoencoder import drift
 from napari_ae_seg.autoencoder.encode import check_channels
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.clustering.clusters import Clusters
-from napari_ae_seg.clustering.lasso import Parted, separated
 from napari_ae_seg.clustering.tree import Tree
 from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.core import devices, modelfile
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_ae_seg.clustering.lasso import Parted
     from napari_ae_seg.clustering.regions.watershed import Regions
     from napari_ae_seg.images.normalize import Normalizer
     from napari_ae_seg.images.stack import Image
@@ -195,7 +195,7 @@ class Segmenter(Gestures):
             raise ValueError("strokes decide the labels: paint the new cluster as a stroke, or forget what was learnt")
         if self.edits.splits:
             raise ValueError("a segment was split before, and its parts have the next numbers: undo that first")
-        clusters = separated(self.clusters, parted, self.config.seed)
+        clusters = self.clusters.separated(parted, self.config.seed)
         tree = clusters.tree(self.config.seed)
         edits = self.edits.rename(clusters.k, name) if name else self.edits
         return replace(self, clusters=clusters, tree=tree, edits=edits)

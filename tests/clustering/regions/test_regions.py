@@ -6,7 +6,7 @@ from scipy.cluster.hierarchy import cut_tree, linkage
 
 from napari_ae_seg.clustering.regions.borders import borders, region_means
 from napari_ae_seg.clustering.regions.merging import TEXTURES, Rule, merge_alike, merge_tree
-from napari_ae_seg.clustering.regions.watershed import Regions, fit_regions
+from napari_ae_seg.clustering.regions.watershed import fit_regions
 
 RNG = np.random.default_rng(0)
 
@@ -77,14 +77,6 @@ def test_even_a_constant_image_gives_as_many_regions_as_asked():
 def test_there_are_at_most_as_many_tiny_regions_as_asked():
     noise = RNG.standard_normal((1, 64, 64)).astype(np.float32)
     assert fit_regions(noise, noise, k=2, superpixels=30).tiny.max() <= 30
-
-
-def test_a_saved_tree_is_cut_like_the_one_it_was():
-    image, _ = quarters()
-    regions = fit_regions(image, image, k=3)
-    again = Regions.from_state(*regions.state())
-    assert np.array_equal(again.labels(), regions.labels())
-    assert np.allclose(again.prototypes(), regions.prototypes())
 
 
 def test_prototypes_are_the_mean_features_of_each_region():

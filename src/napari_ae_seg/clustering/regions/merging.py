@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_ae_seg.clustering.hierarchy import agglomerated
+from napari_ae_seg.clustering.ward import agglomerated
 
 from .borders import Borders
 

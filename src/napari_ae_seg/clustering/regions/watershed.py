@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import ndimage as ndi
@@ -72,15 +71,6 @@ class Regions:
         sizes = np.bincount(self.tiny.ravel(), minlength=len(self.means) + 1)[1:]
         total = np.bincount(members, sizes)
         return np.stack([np.bincount(members, sizes * column) / total for column in self.means.T], axis=1)
-
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """All of it as plain values and arrays."""
-        return {"k": self.k}, {"tiny": self.tiny, "tree": self.tree, "means": self.means}
-
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Regions:
-        """What `state` gave, back."""
-        return cls(arrays["tiny"], arrays["tree"], arrays["means"], int(meta["k"]))
 
 
 def fit_regions(
