@@ -109,8 +109,9 @@ class NetworkConfig(Config):
     256
     """
 
-    kind: Literal["conv", "dense"] = "conv"
-    """conv looks at the image at several scales; dense passes small patches through fully connected layers."""
+    kind: Literal["conv", "dense", "unet"] = "conv"
+    """conv and unet look at the image at several scales, unet with shortcuts between the ways down and up; dense passes
+    small patches through fully connected layers."""
 
     ndim: Literal[0, 2, 3] = 0
     """2 takes a volume slice by slice, 3 as a volume; 0 decides: a z axis longer than 7 is a volume."""
@@ -123,6 +124,9 @@ class NetworkConfig(Config):
 
     levels: Annotated[int, Field(ge=1, le=6)] = 4
     """Scales of a conv network; each halves the resolution of the one above."""
+
+    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = ()
+    """Channels of each scale of a unet; none is 24, 32, 48, 64, 96 in 2D and 16, 24, 40 in 3D."""
 
     down: Literal["average", "max", "strided"] = "average"
     """How a conv network halves the resolution."""

@@ -105,7 +105,7 @@ def encode_array(
     if wanted == {"raw"}:
         standard, valid = torch.from_numpy(norm.standard(raw)), torch.from_numpy(norm.valid(raw))
         return Maps(standard.to(model.device), [], [], valid.to(model.device))
-    side = (GPU_TILE if model.device.type == "cuda" else TILE)[model.net.ndim]
+    side = max(model.net.tile, (GPU_TILE if model.device.type == "cuda" else TILE)[model.net.ndim])
     return devices.shrinking(
         lambda size, device: _encode(model.on(device), norm, raw, grid, decoder, wanted, size),
         side,
@@ -143,7 +143,7 @@ def _encode(
                     continue
                 level[scaled(tile.core, stride)] = _at(output[0][scaled(tile.inner, own)], own, stride)
             if decoded is not None:
-                image = net.decode(encoded.z, encoded.indices)[0]
+                image = (net.decode(encoded.z, encoded.indices) if encoded.redrawn is None else encoded.redrawn)[0]
                 decoded[scaled(tile.core, 1)] = image[scaled(tile.inner, 1)]
     return Maps(
         raw=torch.from_numpy(normalizer.standard(raw)).to(device),
@@ -151,6 +151,8 @@ def _encode(
         strides=strides,
         valid=torch.from_numpy(normalizer.valid(raw)).to(device),
         decoded=None if decoded is None else decoded[crop(space, 1)],
+        codes=net.codes,
+        tone_weight=net.tone_weight,
     )
 
 

@@ -26,8 +26,12 @@ class Maps:
     valid: Tensor
     """Where there is data: bool, (*space)."""
     decoded: Tensor | None = None
-    """Last hidden layer of the decoder: (F, *ceil(space / decoded_stride))."""
+    """What the decoder draws: (F, *ceil(space / decoded_stride))."""
     decoded_stride: int = 1
+    codes: int = 1
+    """How many of the last levels are latents, each of the image at another size."""
+    tone_weight: float = 0.0
+    """What the image itself counts beside them, as the network learnt it."""
 
     @property
     def space(self) -> tuple[int, ...]:

@@ -9,13 +9,14 @@ import torch
 from .conv import ConvNet
 from .dense import DenseNet
 from .net import Encoded, Net, Output
+from .unet import UNet
 
 if TYPE_CHECKING:
     from napari_ae_seg.config import NetworkConfig
 
 __all__ = ["KINDS", "Encoded", "Net", "Output", "build"]
 
-KINDS: dict[str, type[Net]] = {"conv": ConvNet, "dense": DenseNet}
+KINDS: dict[str, type[Net]] = {"conv": ConvNet, "dense": DenseNet, "unet": UNet}
 """Every kind of network by the name that `NetworkConfig.kind` gives it."""
 
 

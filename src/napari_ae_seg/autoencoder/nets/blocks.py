@@ -33,11 +33,13 @@ def pointwise(inputs: int, outputs: int, ndim: int) -> nn.Module:
 
 
 class Unit(nn.Sequential):
-    """3x3 convolution, BatchNorm, ReLU; once the norm is frozen, it is part of the convolution."""
+    """Convolution (3x3), BatchNorm, ReLU; once the norm is frozen, it is part of the convolution."""
 
-    def __init__(self, inputs: int, outputs: int, ndim: int) -> None:
-        layer = nn.Conv2d if ndim == 2 else SliceConv3d if inputs <= FEW else DirectConv3d
-        super().__init__(layer(inputs, outputs, 3, padding=1, bias=False), _NORM[ndim](outputs), nn.ReLU(inplace=True))
+    def __init__(self, inputs: int, outputs: int, ndim: int, kernel: int = 3, stride: int = 1) -> None:
+        few = inputs <= FEW and kernel == 3
+        layer = nn.Conv2d if ndim == 2 else SliceConv3d if few else DirectConv3d
+        conv = layer(inputs, outputs, kernel, stride, padding=(kernel - 1) // 2, bias=False)
+        super().__init__(conv, _NORM[ndim](outputs), nn.ReLU(inplace=True))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, F, *space) of x (B, C, *space)."""
@@ -67,7 +69,9 @@ class DirectConv3d(nn.Conv3d):
         plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
         if not plain or not torch.backends.mkldnn.is_available():
             return super()._conv_forward(x, weight, bias)  # type: ignore[no-any-return]
-        return torch.mkldnn_convolution(x, weight, bias, (1, 1, 1), self.stride, self.dilation, self.groups)
+        return torch.mkldnn_convolution(
+            x, weight, bias, [(k - 1) // 2 for k in self.kernel_size], self.stride, self.dilation, self.groups
+        )
 
 
 class SliceConv3d(nn.Conv3d):

@@ -17,7 +17,7 @@ SCALES = (1, 2, 4, 8)
 SIDE = {2: 8, 3: 4}
 """Side of the squares that are compared at each scale."""
 MULTIPLE = 4
-LARGEST = {"conv": 64, "dense": 512}
+LARGEST = {"conv": 64, "dense": 512, "unet": 64}
 
 
 def choose_latents(patches: Tensor, config: NetworkConfig) -> tuple[int, str]:

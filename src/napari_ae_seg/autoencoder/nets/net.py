@@ -33,6 +33,10 @@ class Encoded:
     """Mean of the latents' distribution, if the network is variational."""
     logvar: Tensor | None = None
     """Logarithm of its variance."""
+    redrawn: Tensor | None = None
+    """The image (B, channels, *space) as the network draws it, if it draws from more than the latents."""
+    objects: Tensor | None = None
+    """How central a place is in its object, and how near its border: logits (B, 2, *space), if the network knows."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,10 @@ class Net(nn.Module):
     """Whether the mean and spread of its layers are gathered once training ends."""
     gains_from_16_bits = True
     """Whether a CPU that knows 16 bits trains it faster with them."""
+    codes: int = 1
+    """How many of the last levels are latents: of the image at several sizes, the full one last."""
+    tile: int = 0
+    """Side of the tiles it is fastest in on a CPU; 0 is the usual one."""
 
     def __init__(self, config: NetworkConfig, channels: int, ndim: int) -> None:
         super().__init__()
@@ -79,6 +87,14 @@ class Net(nn.Module):
     def memory_format(self) -> torch.memory_format:
         """The layout in which this network is fastest: `net.to(memory_format=net.memory_format)`."""
         return torch.channels_last if self.ndim == 2 else torch.channels_last_3d
+
+    @property
+    def tone_weight(self) -> float:
+        """What the image's own brightness counts beside the latents; 0 for a network that learnt no such weight."""
+        return 0.0
+
+    def settle(self, images: list[Tensor]) -> None:
+        """Finds what follows from the finished weights on `images`, (B, channels, *space) each; mostly nothing."""
 
     def batch_shape(self, batch: int, side: int) -> tuple[int, ...]:
         """(patches, *space) of a training batch, for the `batch` and `patch` of a TrainingConfig."""

@@ -32,6 +32,7 @@ def gather_statistics(net: Net, batches: Iterable[Tensor]) -> Net:
     if net.gaussian is not None:
         encoded = [net.encode(group) for group in groups]
         net.gaussian.fit(_rows([one.mu for one in encoded]), _rows([one.logvar for one in encoded]))
+    net.settle(groups)
     return net
 
 
