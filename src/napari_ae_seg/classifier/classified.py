@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ae_seg.images.formats.table import write_csv
 from napari_ae_seg.segmenter.segments import Color, color
 
 from .items import label_arrays
@@ -139,12 +139,7 @@ class Classified:
         if features:
             columns = zip(self.items.features, self.items.values.T, strict=True)
             table |= {name: [float(f"{value:.6g}") for value in column] for name, column in columns}
-        partial = Path(f"{path}.partial")
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(table)
-            writer.writerows(zip(*table.values(), strict=True))
-        partial.replace(path)
+        write_csv(path, table, zip(*table.values(), strict=True))
 
     def _numbers(self) -> np.ndarray:
         """The number of each item in `labels`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import platform
 import sys
@@ -18,6 +17,8 @@ import numpy as np
 from napari_ae_seg.config import Config, NetworkConfig, TrainingConfig
 from napari_ae_seg.core.progress import Report, silent
 from napari_ae_seg.core.versions import versions
+from napari_ae_seg.core.wholefile import write_text
+from napari_ae_seg.images.formats.table import write_csv
 
 if TYPE_CHECKING:
     from napari_ae_seg.autoencoder.model import Autoencoder
@@ -57,9 +58,7 @@ class Account:
             "platform": platform.platform(),
             **self.facts,
         }
-        temporary = Path(f"{path}.partial")
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def peak_memory() -> int | None:
@@ -122,14 +121,11 @@ def expect(
 def write_table(path: str | Path, tables: Sequence[dict[str, list[Any]]]) -> None:
     """The rows of `tables`, one below the other, as comma-separated values; columns that one lacks stay empty."""
     columns = list(dict.fromkeys(name for table in tables for name in table))
-    temporary = Path(f"{path}.partial")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for table in tables:
-            rows = len(next(iter(table.values())))
-            writer.writerows([table[name][row] if name in table else "" for name in columns] for row in range(rows))
-    temporary.replace(path)
+    rows = []
+    for table in tables:
+        count = len(next(iter(table.values())))
+        rows += [[table[name][row] if name in table else "" for name in columns] for row in range(count)]
+    write_csv(path, columns, rows)
 
 
 def train_on(

@@ -1,7 +1,6 @@
 """Model files: named arrays and a JSON header in one safetensors file, its SHA-256 checked before anything is believed.
 
-A file is whatever `write` was given under its name in full, or what was there before: it is written beside its place,
-flushed to the disk and then renamed.
+A file is whatever `write` was given under its name in full, or what was there before.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import ModelFileError
+from .wholefile import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ def write(path: str | os.PathLike[str], header: Mapping[str, Any], tensors: Mapp
     content = bytearray(save({name: _plain(array) for name, array in tensors.items()}, metadata=metadata))
     start, stop = _place(content)
     content[start:stop] = _digest(content, start, stop)
-    _replace(Path(path), content)
+    write_bytes(path, content)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -126,15 +126,3 @@ def _digest(content: bytes | bytearray, start: int, stop: int) -> bytes:
     digest = hashlib.sha256(view[:start])
     digest.update(view[stop:])
     return digest.hexdigest().encode()
-
-
-def _replace(path: Path, content: bytes | bytearray) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import numpy as np
 from napari_ae_seg import __version__
 from napari_ae_seg.core.progress import Progress, Report, silent
 from napari_ae_seg.core.versions import versions
+from napari_ae_seg.core.wholefile import write_text
 from napari_ae_seg.explore.plane import VIRIDIS
 
 from . import charts, markup, pictures
@@ -29,10 +30,7 @@ STRIPS = 3
 
 def write_report(path: str | Path, explored: Sequence[Exploration], report: Report = silent) -> None:
     """Writes one page on images explored with one segmenter; it needs no other file, no network and no script."""
-    text = page(explored, report)
-    temporary = Path(f"{path}.partial")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, page(explored, report))
 
 
 def page(explored: Sequence[Exploration], report: Report = silent) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ae_seg.config import ObjectsConfig
+from napari_ae_seg.images.formats.table import write_csv
 
 from .objects import Objects, find_objects
 
@@ -126,10 +126,7 @@ class Segments:
 
     def to_csv(self, path: str | Path) -> None:
         """Writes the table as comma-separated values."""
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(self.table)
-            writer.writerows(zip(*self.table.values(), strict=True))
+        write_csv(path, self.table, zip(*self.table.values(), strict=True))
 
 
 @dataclass

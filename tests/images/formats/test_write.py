@@ -147,7 +147,7 @@ def test_what_fails_half_way_leaves_the_old_labels(tmp_path):
 def test_a_folder_that_is_no_zarr_is_never_replaced(tmp_path):
     (tmp_path / "l.zarr").mkdir()
     (tmp_path / "l.zarr" / "thesis.txt").write_text("years of work")
-    with pytest.raises(FileExistsError, match="no zarr folder is there"):
+    with pytest.raises(FileExistsError, match="is not replaced; give another name"):
         write_labels(tmp_path / "l.zarr", np.ones((4, 4), int))
     assert (tmp_path / "l.zarr" / "thesis.txt").exists()
 
@@ -206,3 +206,14 @@ def test_images_and_pictures(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with pytest.raises(ValueError, match="holds one picture of 1 or 3 channels of uint8, got float32"):
         write_images(tmp_path / "c.png", drawn)
+
+
+def test_a_zarr_of_someone_else_is_never_replaced(tmp_path):
+    zarr.create_array(tmp_path / "image.zarr", shape=(4, 4), dtype="u1")[...] = 5
+    with pytest.raises(FileExistsError, match="was not written by napari-ae-seg and is not replaced"):
+        write_labels(tmp_path / "image.zarr", np.ones((4, 4), int))
+    assert (zarr.open_array(tmp_path / "image.zarr", mode="r")[...] == 5).all()
+    write_labels(tmp_path / "l.zarr", np.ones((4, 4), int))
+    zarr.create_array(tmp_path / "l.zarr" / "notes", shape=(4, 4), dtype="u1")
+    with pytest.raises(FileExistsError, match="is not replaced"):
+        write_labels(tmp_path / "l.zarr", np.ones((4, 4), int))

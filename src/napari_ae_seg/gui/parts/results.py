@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ae_seg.core.wholefile import whole_file
+
 from .preferences import strokes_folder
 
 if TYPE_CHECKING:
@@ -75,5 +77,6 @@ class Strokes:
         digest = hashlib.blake2b(self.array.tobytes(), digest_size=6).hexdigest()
         path = strokes_folder() / f"{digest}.npz"
         if not path.exists():
-            np.savez_compressed(path, strokes=self.array)
+            with whole_file(path) as temporary:
+                np.savez_compressed(temporary, strokes=self.array)
         return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 from napari_ae_seg.core.wholefile import whole_folder
 from napari_ae_seg.images.image import Image
 
+OWN = "napari-ae-seg"
+"""The attribute by which labels of this package are known."""
 _SIDES = {"Z": 64, "Y": 256, "X": 256}  # of a chunk
 
 
@@ -23,8 +26,20 @@ def open_zarr_labels(
 
     Regions written at the same time must not share a chunk (`.chunks`).
     """
-    with whole_folder(Path(path)) as folder:
+    with whole_folder(Path(path), replaces=is_own_labels) as folder:
         yield create_labels(folder, image, dtype, shape)
+
+
+def is_own_labels(path: Path) -> bool:
+    """Whether `path` is a folder of labels that this package wrote, with nothing else in it.
+
+    Only such a folder is replaced by new labels.
+    """
+    try:
+        about = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+        return OWN in about["attributes"] and {item.name for item in path.iterdir()} <= {"zarr.json", "0"}
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def create_labels(folder: Path, image: Image | None, dtype: Any = np.uint16, shape: Sequence[int] = ()) -> Any:
@@ -35,7 +50,7 @@ def create_labels(folder: Path, image: Image | None, dtype: Any = np.uint16, sha
     axes = image.label_axes if image is not None else "PQRTZYX"[-len(sizes) :]
     chunks = tuple(min(size, _SIDES.get(axis, 1)) for axis, size in zip(axes, sizes, strict=True))
     group = zarr.open_group(str(folder), mode="w", zarr_format=3)
-    group.attrs["ome"] = _about(axes, image)
+    group.attrs.update({"ome": _about(axes, image), OWN: {"kind": "labels"}})
     return group.create_array(
         "0", shape=sizes, dtype=np.dtype(dtype), chunks=chunks, fill_value=0, dimension_names=list(axes.lower())
     )
