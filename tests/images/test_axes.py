@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_ae_seg.core.errors import AssumptionWarning
 from napari_ae_seg.images.stack import read
 
 WHOLE = {2: (slice(None),) * 2, 3: (slice(None),) * 3}
@@ -108,3 +109,15 @@ def test_ndim_overrules_the_z_axis():
         read(volume, axes="TYX", ndim=3)
     with pytest.raises(ValueError, match="ndim is 0, 2 or 3"):
         read(volume, ndim=4)
+
+
+def test_a_letter_that_is_no_axis_is_refused_in_one_sentence():
+    with pytest.raises(ValueError, match=r"^axes 'TQCYX': Q is no axis; use T \(time\), C"):
+        read(np.zeros((1, 2, 3, 8, 8)), axes="TQCYX")
+
+
+def test_real_numbers_with_three_of_them_last_are_colors_and_it_is_said():
+    with pytest.warns(AssumptionWarning, match=r"taken as YXC.*axes='ZYX' takes it as a volume"):
+        image = read(np.zeros((40, 48, 3), np.float32)).image
+    assert (image.axes, image.shape) == ("YXC", (1, 3, 40, 48))
+    assert read(np.zeros((40, 48, 3), np.float32), axes="ZYX").image.shape == (1, 1, 40, 48, 3)

@@ -14,6 +14,7 @@ from napari_ae_seg.clustering.lasso import Parted
 from napari_ae_seg.clustering.number import choose_k
 from napari_ae_seg.core import filters
 from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.images.notebook import colored
 from napari_ae_seg.segmenter.label import IN_MEMORY, Prepared
 from napari_ae_seg.segmenter.objects import find_objects
 from napari_ae_seg.segmenter.segments import Segments
@@ -186,7 +187,7 @@ class Exploration:
 
     def thumbnail(self, patch: np.ndarray) -> np.ndarray:
         """A patch (C, *side) as a picture (Y, X, 3) uint8: of a volume the middle slice, of many channels three."""
-        return typical.thumbnail(self.segmenter.model.normalizer.unit(patch))
+        return colored(self.segmenter.model.normalizer.unit(patch))
 
     def activation(self, unit: int) -> np.ndarray:
         """How strongly latent `unit` fires at every pixel: an array of the source's shape."""

@@ -72,18 +72,6 @@ def redrawn(model: Autoencoder, patch: np.ndarray, center: np.ndarray) -> np.nda
         return native(model, net.decode(z, seen.indices)[0])
 
 
-def thumbnail(unit: np.ndarray) -> np.ndarray:
-    """Values (C, *side) of 0 to 1 as a picture (Y, X, 3) uint8: the middle slice, and at most three channels.
-
-    >>> thumbnail(np.ones((1, 2, 2)))[0, 0].tolist()
-    [255, 255, 255]
-    """
-    flat = unit[:, unit.shape[1] // 2] if unit.ndim == 4 else unit
-    pair = len(flat) == 2
-    channels = np.repeat(flat, 3, 0) if len(flat) == 1 else np.concatenate([flat, flat[:1]]) if pair else flat[:3]
-    return np.ascontiguousarray((255 * np.nan_to_num(channels).clip(0, 1)).astype(np.uint8).transpose(1, 2, 0))
-
-
 def _cut(raw: np.ndarray, cell: np.ndarray, like: Likeness) -> np.ndarray:
     """The patch round a cell, moved inside where it would reach over the edge."""
     index: list[slice] = []

@@ -25,7 +25,9 @@ _NAMES = {
     "Y": ("y", "row", "height"),
     "X": ("x", "col", "column", "width"),
 }
-_SPARE = "PVRWABDEFGHIJKLMNOUQ"  # letters for axes with names of their own
+_SPARE = "PVRWAMHEL"  # letters for axes with names of their own: positions, views, rounds, wells, angles ...
+_COLOR_SIDE = 30
+"""A float array whose last axis is 3 or 4 long holds colors if its sides are longer than this, as in napari."""
 
 
 def parse_axes(axes: str, shape: Sequence[int]) -> str:
@@ -37,7 +39,13 @@ def parse_axes(axes: str, shape: Sequence[int]) -> str:
     letters = axes.upper().replace(",", "").replace(" ", "")
     if len(letters) != len(shape):
         raise ValueError(f"axes {axes!r} name {len(letters)} axes, the array has {len(shape)}; {_hint(len(shape))}")
-    if not letters.isalpha() or len(set(letters)) < len(letters) or not {"X", "Y"} <= set(letters):
+    for letter in letters:
+        if letter not in SPACE + CHANNELS + "T" + _SPARE:
+            raise ValueError(
+                f"axes {axes!r}: {letter} is no axis; use T (time), C (channels), S (colors), Z, Y, X, "
+                f"or for any other repetition one of {', '.join(_SPARE)}"
+            )
+    if len(set(letters)) < len(letters) or not {"X", "Y"} <= set(letters):
         raise ValueError(f"axes {axes!r} need Y, X and each letter only once; {_hint(len(shape))}")
     return letters
 
@@ -52,10 +60,20 @@ def guess_axes(shape: Sequence[int], dtype: np.dtype[Any], rgb: bool | None = No
     """
     if rgb is None:
         rgb = len(shape) > 2 and shape[-1] in (3, 4) and dtype in (np.dtype("u1"), np.dtype("u2"))
+        rgb = rgb or float_colors(shape, dtype)
     count = len(shape) - rgb
     if not 2 <= count <= 5 - rgb:
         raise ValueError(f"an array of shape {tuple(shape)} needs its axes named, for instance axes='TCZYX'")
     return ("", "", "YX", "ZYX", "TZYX", "TCZYX")[count] + "C" * rgb
+
+
+def float_colors(shape: Sequence[int], dtype: np.dtype[Any]) -> bool:
+    """Whether an array of real numbers that names no axes is taken as colors.
+
+    >>> float_colors((64, 64, 3), np.dtype("f4")), float_colors((64, 64, 64), np.dtype("f4"))
+    (True, False)
+    """
+    return dtype.kind == "f" and len(shape) > 2 and shape[-1] in (3, 4) and min(shape[-3:-1]) > _COLOR_SIDE
 
 
 def axes_from_names(names: Sequence[str]) -> str:
@@ -79,7 +97,7 @@ def complete_axes(axes: str, unknown: str = "QI") -> tuple[str, bool]:
     (('ZYX', True), ('TCYX', False))
     """
     letters = list(axes)
-    spare = [letter for letter in "ZT" + _SPARE.replace("I", "").replace("Q", "") if letter not in letters]
+    spare = [letter for letter in "ZT" + _SPARE if letter not in letters]
     for place in reversed(range(len(letters))):
         if letters[place] in unknown:
             letters[place] = spare.pop(0)

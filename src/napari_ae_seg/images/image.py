@@ -13,7 +13,7 @@ from .axes import CHANNELS, SHORT_Z, Layout, Region, volume_rule
 from .source import Source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Image:
     """One image, read only where it is asked for. Several sources of one size are its channels, in order."""
 
@@ -26,6 +26,19 @@ class Image:
     """What was assumed about the sources."""
     slices: str = ""
     """What was assumed about their z axis."""
+
+    def __repr__(self) -> str:
+        return f"Image({self.name!r}: {self.about})"
+
+    @property
+    def about(self) -> str:
+        """Axes, shape, type, channels and size of a pixel, in words."""
+        channels, known = self.shape[1], self.sources[0].spacing
+        size = " x ".join(f"{step:g}" for step in self.spacing)
+        units = dict.fromkeys(self.units)
+        pixel = f"pixel {size} {' '.join(units)}" if known else "pixel size unknown"
+        shape = f"{self.axes} {self.source_shape} {self.dtype}"
+        return f"{shape}, {channels} channel{'s' * (channels != 1)}, {self.ndim}D, {pixel}"
 
     @property
     def name(self) -> str:

@@ -9,25 +9,71 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from napari_ae_seg.config import Config
+
+from . import notebook
 from .axes import CHANNELS, SPACE
 from .image import Image
 from .source import Source
 
-__all__ = ["Image", "Stack", "read"]
+__all__ = ["Image", "Images", "Stack", "as_stack", "read"]
+
+Images = Any
+"""A Stack, or whatever `read` takes: an array, a path, a napari layer, or a list of them."""
+SHOWN = 16
+"""Images that a stack names when it is printed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stack(Sequence["Stack"]):
-    """Images that are learnt from or segmented together; they may differ in size. `stack[i]` is the Stack of one."""
+    """Images that are learnt from or segmented together; `read` makes it, and `stack[i]` is the Stack of one image.
+
+    The images may differ in size. Their pixels are read only where they are needed. In a notebook a stack shows its
+    first image.
+
+    Parameters
+    ----------
+    images : tuple of Image
+        At least one.
+    roi : tuple, optional
+        Per image None, or an array of its `label_shape`: only places above 0 are learnt from.
+
+    Raises
+    ------
+    ValueError
+        If there is no image.
+    IndexError
+        If `stack[i]` asks for an image that is not there.
+
+    Examples
+    --------
+    >>> stack = read([np.zeros((32, 40)), np.zeros((20, 20))])
+    >>> len(stack), stack[1].shape
+    (2, (1, 1, 20, 20))
+    >>> stack
+    Stack of 2 images
+      image: YX (32, 40) float64, 1 channel, 2D, pixel size unknown
+      image: YX (20, 20) float64, 1 channel, 2D, pixel size unknown
+    """
 
     images: tuple[Image, ...]
     roi: tuple[Any, ...] = ()
-    """Per image None, or an array of its `label_shape`: only places above 0 are learnt from."""
 
     def __post_init__(self) -> None:
         if not self.images:
             raise ValueError("a stack holds at least one image, got none")
         object.__setattr__(self, "roi", tuple(self.roi) or (None,) * len(self.images))
+
+    def __repr__(self) -> str:
+        lines = [f"Stack of {len(self)} image{'s' * (len(self) != 1)}"]
+        lines += [f"  {image.name}: {image.about}" for image in self.images[:SHOWN]]
+        return "\n".join([*lines, *([f"  and {len(self) - SHOWN} more"] if len(self) > SHOWN else [])])
+
+    def _repr_html_(self) -> str:
+        rows = [(image.name, image.about) for image in self.images[:SHOWN]]
+        rows += [("", f"and {len(self) - SHOWN} more")] if len(self) > SHOWN else []
+        picture = notebook.inline(notebook.picture_of(self.images[0]))
+        return notebook.card(repr(self).partition("\n")[0], [picture], [], rows)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -44,7 +90,7 @@ class Stack(Sequence["Stack"]):
 
     @property
     def image(self) -> Image:
-        """The one image."""
+        """The one image; ValueError if there are several."""
         if len(self) > 1:
             raise ValueError(f"the stack has {len(self)} images; take one of them, for instance stack[0].image")
         return self.images[0]
@@ -56,17 +102,17 @@ class Stack(Sequence["Stack"]):
 
     @property
     def ndim(self) -> int:
-        """Spatial axes, common to all images."""
+        """Number of spatial axes, 2 or 3; ValueError if the images differ."""
         return self._common("ndim", "spatial axes; read them with ndim=2, or one kind at a time")
 
     @property
     def channels(self) -> int:
-        """Channels, as many in all images."""
+        """Number of channels; ValueError if the images differ."""
         return self._common("channels", "channels; pick the same ones with channels=, or read one kind at a time")
 
     @property
     def spacing(self) -> tuple[float, ...]:
-        """Of the first image."""
+        """Size of a pixel of the first image along each spatial axis."""
         return self.images[0].spacing
 
     @property
@@ -80,14 +126,58 @@ class Stack(Sequence["Stack"]):
         return "; ".join(dict.fromkeys(image.assumed for image in self.images if image.assumed))
 
     def with_roi(self, roi: Any) -> Stack:
-        """The same images, learnt from only where `roi` is above 0: an array, or a list of one per image."""
+        """The same images, learnt from only inside a region of interest.
+
+        Parameters
+        ----------
+        roi : array or list of arrays
+            Above 0 where to learn; of the image's shape without its channel axis. Of several images a list with one
+            for each, None for the whole image.
+
+        Returns
+        -------
+        Stack
+            The images with their region of interest.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many regions as images, or one does not fit its image.
+
+        Examples
+        --------
+        >>> stack = read(np.zeros((32, 32))).with_roi(np.eye(32))
+        >>> int(stack.roi[0].sum())
+        32
+        """
         masks = list(roi) if isinstance(roi, (list, tuple)) else [roi]
         if len(masks) != len(self):
             raise ValueError(f"a stack of {len(self)} images needs as many regions of interest, got {len(masks)}")
         return Stack(self.images, tuple(_fit_roi(mask, image) for mask, image in zip(masks, self.images, strict=True)))
 
     def with_ndim(self, ndim: int) -> Stack:
-        """The same images taken slice by slice (2), as volumes (3), or as their z axes suggest (0)."""
+        """The same images taken slice by slice or as volumes.
+
+        Parameters
+        ----------
+        ndim : int
+            2 is slice by slice, 3 as volumes, 0 as their z axes suggest: longer than 7 is a volume.
+
+        Returns
+        -------
+        Stack
+            The images with that many spatial axes.
+
+        Raises
+        ------
+        ValueError
+            If `ndim` is another number, or 3 and there is no z axis.
+
+        Examples
+        --------
+        >>> read(np.zeros((20, 32, 32)), axes="ZYX").with_ndim(2).shape
+        (20, 1, 32, 32)
+        """
         images = tuple(image.with_ndim(ndim) for image in self.images)
         if len({image.ndim for image in images}) > 1:  # under rule 0 only
             note = "some images are volumes and some are not: all are taken slice by slice"
@@ -111,13 +201,41 @@ def read(
     together: Literal["samples", "channels"] = "samples",
     roi: Any = None,
 ) -> Stack:
-    """A lazy Stack (N, C, *space) of `x`; no pixel is read until it is needed.
+    """Images as a lazy Stack, seen as (samples, channels, *space); no pixel is read until it is needed.
 
-    `x` is a napari layer, a numpy, dask or zarr array, a path, or a list of them, which become samples or channels.
-    `axes` names each axis ("TCZYX") where file or layer do not; `spacing` is the size of a pixel along the spatial
-    axes; `channels` picks some; `ndim` 2 takes volumes slice by slice, 3 as volumes, 0 decides by the z axis;
-    `roi` (array, layer or path, above 0 where to learn; one or one per image) limits what is learnt from.
+    Parameters
+    ----------
+    x : array, path, layer, Stack, or list of them
+        A numpy, dask or zarr array, the path of a file or folder, a napari Image layer; the items of a list become
+        samples or channels.
+    axes : str, optional
+        A letter per axis, for instance "TCZYX", where file or layer do not say: T time, C channels, S colors of a
+        pixel, Z, Y, X, P position, or one of V, R, W, A, M, H, E, L for any other repetition.
+    ndim : int, optional
+        2 takes volumes slice by slice, 3 as volumes, 0 decides: a z axis longer than 7 is a volume.
+    spacing : float or sequence of float, optional
+        Size of a pixel along the spatial axes.
+    channels : sequence of int, optional
+        Numbers of the channels to use, counted from 0; all by default.
+    together : {"samples", "channels"}, optional
+        What the items of a list are to each other.
+    roi : array, layer, path, or list of one per image, optional
+        Above 0 where to learn from.
 
+    Returns
+    -------
+    Stack
+        The images, with the axes, scale, units and transform of their source.
+
+    Raises
+    ------
+    ImageReadError
+        If there is no such file, it is damaged, or `x` is nothing that holds images.
+    ValueError
+        If axes, spacing, channels or region of interest do not fit the image.
+
+    Examples
+    --------
     >>> read(np.zeros((5, 2, 64, 48)), axes="TCYX").shape
     (5, 2, 64, 48)
     """
@@ -138,6 +256,19 @@ def read(
         return stack
     regions = roi if isinstance(roi, (list, tuple)) else [roi]
     return stack.with_roi([None if r is None else sources_of(r, None)[0].array for r in regions])
+
+
+def as_stack(images: Images) -> Stack:
+    """`images` if they are a Stack, else what `read` makes of them: every function that takes a Stack calls it.
+
+    >>> as_stack(np.zeros((32, 32))).shape
+    (1, 1, 32, 32)
+    """
+    if isinstance(images, Stack):
+        return images
+    if isinstance(images, Config):
+        raise TypeError(f"images are expected here, got a {type(images).__name__}: pass an array, path, layer or Stack")
+    return read(images)
 
 
 def _with_spacing(source: Source, spacing: Sequence[float] | float | None) -> Source:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_ae_seg.explore.plane import ramp
+from napari_ae_seg.images import notebook
 
 if TYPE_CHECKING:
     from napari_ae_seg.explore.exploration import Exploration
@@ -19,18 +18,9 @@ STRENGTH = 0.55
 """How much of the colour of a cluster lies over the image."""
 
 
-def inline(picture: np.ndarray, crisp: bool = False, side: int = SIDE) -> str:
+def inline(picture: np.ndarray, crisp: bool = False) -> str:
     """A picture (Y, X, 3) uint8 as the address of an image that is part of the page; `crisp` keeps its values."""
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(picture))
-    scale = side / max(image.size)
-    if scale < 1:
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.NEAREST if crisp else Image.Resampling.LANCZOS)
-    held = io.BytesIO()
-    image.save(held, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
+    return notebook.inline(picture, SIDE, crisp)
 
 
 def shown(one: Exploration) -> np.ndarray:

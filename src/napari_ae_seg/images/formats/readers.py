@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_ae_seg.core.errors import ImageReadError
-from napari_ae_seg.images.axes import axes_from_names, guess_axes, parse_axes
+from napari_ae_seg.core.errors import AssumptionWarning, ImageReadError
+from napari_ae_seg.images.axes import axes_from_names, float_colors, guess_axes, parse_axes
 from napari_ae_seg.images.source import Source
 
 from .lazy import UNREADABLE, Mapped, why
@@ -38,6 +39,10 @@ def from_array(array: Any, axes: Axes, name: str, path: str | None = None, rgb: 
         return Source(array, "", name, path)  # says what is wrong with it, before axes are asked for
     guessed = guess_axes(array.shape, np.dtype(array.dtype), rgb)
     alpha = guessed.endswith("C") and array.shape[-1] == 4
+    if rgb is None and float_colors(array.shape, np.dtype(array.dtype)):
+        volume = guess_axes(array.shape, np.dtype(array.dtype), rgb=False)
+        notice = f"{name}: axes taken as {guessed}, the last one as colors; axes={volume!r} takes it as a volume"
+        warnings.warn(notice, AssumptionWarning, stacklevel=2)
     assumed = f"{name}: axes taken as {guessed} for shape {tuple(array.shape)}" if len(guessed) > 2 else ""
     return Source(array, guessed, name, path, alpha=alpha, assumed=assumed)
 
