@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_ae_seg.core.colors import Color, color
 from napari_ae_seg.images.formats.table import write_csv
-from napari_ae_seg.segmenter.segments import Color, color
 
 from .items import label_arrays
 

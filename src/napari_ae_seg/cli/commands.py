@@ -242,7 +242,8 @@ def _guided(segmenter: Segmenter, stack: Stack, strokes: list[Path], talk: Talk)
 
 
 def _label(segmenter: Segmenter, stack: Stack, out: Path, asked: dict[str, Any], talk: Talk) -> None:
-    from napari_ae_seg.images.formats.write import open_zarr_labels, write_labels
+    from napari_ae_seg.images.formats.write import write_labels
+    from napari_ae_seg.images.formats.zarr import open_zarr_labels
 
     names = [Path(image.path).name.split(".")[0] if image.path else image.name for image in stack.images]
     paths = [out] if len(stack) == 1 and _is_file(out) else label_paths(names, out)

@@ -13,6 +13,10 @@ class ImageReadError(AeSegError):
     """An image cannot be read: its text says why, and what would work."""
 
 
+class DestinationError(AeSegError):
+    """A result cannot be written where it should go: its text says why, and what would work."""
+
+
 class MissingExtraError(AeSegError):
     """A file or option needs an optional dependency; its text names the extra to install."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from napari_ae_seg.core.errors import ImageReadError
 from .axes import CHANNELS
 
 Extra = dict[str, Any]
+
+_MOST = 2**52  # values of an image: some thousand times more than the largest that were ever taken
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,18 @@ class Source:
             )
         if any(size < 1 for size in shape):
             raise ImageReadError(f"{self.name}: the image is empty, its shape is {shape}")
+        if math.prod(int(size) for size in shape) > _MOST:
+            raise ImageReadError(f"{self.name}: no image has as many values as its shape {shape} claims")
+        unknown = "".join(axis for axis, size in self.spacing.items() if not 0 < size < math.inf)
+        if unknown:
+            known = {axis: size for axis, size in self.spacing.items() if axis not in unknown}
+            note = f"{self.name}: the size of a pixel along {', '.join(unknown)} is no number and is left out"
+            object.__setattr__(self, "spacing", known)
+            object.__setattr__(self, "assumed", "; ".join(filter(None, (self.assumed, note))))
+
+    def noting(self, sentence: str) -> Source:
+        """The same source, with a sentence more on what was assumed."""
+        return replace(self, assumed="; ".join(filter(None, (self.assumed, sentence))))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -239,7 +239,7 @@ def read(
     >>> read(np.zeros((5, 2, 64, 48)), axes="TCYX").shape
     (5, 2, 64, 48)
     """
-    from .formats.readers import sources_of
+    from .formats.read import sources_of
 
     if isinstance(x, (Stack, Image)):
         if axes is not None or spacing is not None or together != "samples":

@@ -10,10 +10,10 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 from superqt.utils import signals_blocked
 
+from napari_ae_seg.core.colors import color
 from napari_ae_seg.gui.parts.controls import tooltip
 from napari_ae_seg.gui.parts.forms import column, sentence
 from napari_ae_seg.gui.parts.swatch import swatch
-from napari_ae_seg.segmenter.segments import color
 
 from . import learning
 

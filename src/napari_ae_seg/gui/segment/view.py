@@ -10,9 +10,9 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject, Signal
 
+from napari_ae_seg.core.colors import color as color_of
 from napari_ae_seg.gui.parts.history import History
 from napari_ae_seg.gui.parts.layers import heed
-from napari_ae_seg.segmenter.segments import color as color_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

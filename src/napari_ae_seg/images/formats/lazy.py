@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import mmap
 import struct
 import threading
 import tokenize
 import weakref
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,7 +24,7 @@ UNREADABLE = (
 """What the libraries that decode files raise at damaged ones: they trip over numbers that cannot be."""
 
 KEPT = 128 * 2**20
-"""Bytes of decoded pages that a file keeps."""
+"""Files of up to this many bytes are kept decoded, while they are among the last ones looked at."""
 
 Decode = Callable[[], np.ndarray]
 
@@ -39,23 +40,36 @@ class Kept:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._pieces: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._busy: dict[Hashable, threading.RLock] = {}
         self._lock = threading.RLock()  # reentrant: a collected array forgets its piece wherever it is collected
 
     def get(self, key: Hashable, decode: Decode) -> np.ndarray:
-        """The piece `key`, decoded now if it is not kept."""
+        """The piece `key`, decoded now if it is not kept; who asks for it meanwhile waits."""
         with self._lock:
             if key in self._pieces:
                 self._pieces.move_to_end(key)
                 return self._pieces[key]
-            piece = self._pieces[key] = decode()
-            while len(self._pieces) > 1 and sum(kept.nbytes for kept in list(self._pieces.values())) > self.limit:
-                self._pieces.popitem(last=False)
+            busy = self._busy.setdefault(key, threading.RLock())
+        with busy:
+            with self._lock:
+                if key in self._pieces:
+                    return self._pieces[key]
+            try:
+                piece = decode()
+                with self._lock:
+                    self._pieces[key] = piece
+                    while len(self._pieces) > 1 and sum(k.nbytes for k in list(self._pieces.values())) > self.limit:
+                        self._pieces.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._busy.pop(key, None)
             return piece
 
-    def forget(self, key: Hashable) -> None:
-        """Drop the piece `key`."""
+    def forget(self, owner: object) -> None:
+        """Drop the pieces of `owner`, whose keys begin with it."""
         with self._lock:
-            self._pieces.pop(key, None)
+            for key in [key for key in self._pieces if isinstance(key, tuple) and key[0] is owner]:
+                self._pieces.pop(key, None)
 
 
 class Decoded:
@@ -67,7 +81,7 @@ class Decoded:
         weakref.finalize(self, _KEPT.forget, self._key)
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        return np.asarray(_KEPT.get(self._key, self._decode)[index])
+        return np.asarray(_KEPT.get((self._key, 0), self._decode)[index])
 
 
 class Paged:
@@ -77,7 +91,8 @@ class Paged:
         self.shape, self.dtype = (*outer, *page), np.dtype(dtype)
         self.chunks = (*(1 for _ in outer), *page)
         self._outer, self._page, self._decode = outer, page, decode
-        self._kept = Kept(KEPT)
+        self._key = object()
+        weakref.finalize(self, _KEPT.forget, self._key)
 
     def __getitem__(self, index: Any) -> np.ndarray:
         index = () if index is Ellipsis else index
@@ -90,22 +105,53 @@ class Paged:
         return np.asarray(np.stack(parts).reshape(*np.shape(numbers), *parts[0].shape))
 
     def _read(self, number: int) -> np.ndarray:
-        return self._kept.get(number, lambda: np.asarray(self._decode(number)).reshape(self._page))
+        return _KEPT.get((self._key, number), lambda: np.asarray(self._decode(number)).reshape(self._page))
 
 
 class Mapped:
-    """A file mapped into memory; of a large one what was looked at is handed back at once."""
+    """A part of a file that holds an array as it is; the file is open only while a piece is copied from it."""
 
-    def __init__(self, array: np.memmap) -> None:
-        self.shape, self.dtype, self._array = array.shape, array.dtype, array
-        self._map: Any = getattr(array, "_mmap", None)
-        self._large = array.nbytes > KEPT and hasattr(self._map, "madvise")  # Windows has none
+    def __init__(
+        self, path: Path, shape: tuple[int, ...], dtype: Any, start: int, order: Literal["C", "F"] = "C"
+    ) -> None:
+        self.shape, self.dtype = tuple(shape), np.dtype(dtype)
+        self._path, self._start, self._order = path, start, order
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        part = np.array(self._array[index])
-        if self._large:
-            self._map.madvise(mmap.MADV_DONTNEED)
-        return part
+        whole: np.ndarray = np.memmap(self._path, self.dtype, "r", self._start, self.shape, self._order)
+        return np.array(whole[index])
+
+
+class Opened:
+    """Files that are opened when they are looked at; the last few stay open, so that thousands can be read."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._held: OrderedDict[Hashable, tuple[Any, list[None]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def use(self, key: Hashable, opens: Callable[[], Any]) -> Iterator[Any]:
+        """What `opens` gives, which has `close`; it stays open at least as long as it is in use."""
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = (opens(), [])
+            handle, users = self._held[key]
+            self._held.move_to_end(key)
+            users.append(None)
+            self._close_oldest()
+        try:
+            yield handle
+        finally:
+            with self._lock:
+                users.pop()
+                self._close_oldest()
+
+    def _close_oldest(self) -> None:
+        for key in [key for key, (_, users) in self._held.items() if not users]:
+            if len(self._held) <= self.limit:
+                return
+            self._held.pop(key)[0].close()
 
 
 class Guarded:
@@ -118,6 +164,8 @@ class Guarded:
     def __getitem__(self, index: Any) -> np.ndarray:
         try:
             return np.asarray(self._array[index])
+        except ImageReadError:
+            raise
         except UNREADABLE as error:
             raise ImageReadError(f"{self._name}: damaged, some pixels cannot be read ({why(error)})") from None
 

@@ -8,24 +8,29 @@ from typing import Any
 
 import numpy as np
 
+from napari_ae_seg.core.colors import color
 from napari_ae_seg.core.errors import ImageReadError
+from napari_ae_seg.core.wholefile import whole_file
 from napari_ae_seg.images.axes import parse_axes
+from napari_ae_seg.images.image import Image
 from napari_ae_seg.images.source import Source
 
+from .labels import smallest
 from .lazy import UNREADABLE, Decoded, why
 
-_MODES = {"L": ("u1", 0), "I;16": ("u2", 0), "I;16B": ("u2", 0), "I": ("i4", 0), "F": ("f4", 0), "1": ("?", 0)}
+_MODES = {"L": "u1", "P": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4", "1": "?"}
 _COLORS = {"RGB": 3, "RGBA": 4, "LA": 2}
+_LABELS = ("napari-ae-seg", "labels")  # the text by which a PNG says that its colors are numbers of labels
 
 
-def from_picture(path: Path, axes: str | None) -> Source:
+def read(path: Path, axes: str | None) -> Source:
     """A grey (YX) or colour (YXS) picture; its header is read now, its pixels later."""
     with _opened(path) as picture:
-        mode = picture.mode if picture.mode in _MODES or picture.mode in _COLORS else _plain(picture)
+        mode = _mode(picture)
         width, height = picture.size
         depth = _png_depth(path) if picture.format == "PNG" else 8
     samples = _COLORS.get(mode, 0)
-    dtype = ("u2" if depth == 16 else "u1") if samples else _MODES[mode][0]
+    dtype = ("u2" if depth == 16 else "u1") if samples else _MODES[mode]
     shape = (height, width, *([samples] if samples else []))
     _check_whole(path)
     array = Decoded(shape, dtype, lambda: _decode(path, mode, deep=depth == 16 and bool(samples)))
@@ -46,8 +51,13 @@ def _opened(path: Path) -> Any:
         raise ImageReadError(f"{path.name}: not a readable picture ({why(error)})") from None
 
 
-def _plain(picture: Any) -> str:
-    """The mode that a palette or a print colour space is converted to."""
+def _mode(picture: Any) -> str:
+    """The mode that a picture is read in: its own, or what a palette or a print colour space is converted to."""
+    name, text = _LABELS
+    if picture.mode in _COLORS or (picture.mode in _MODES and picture.mode != "P"):
+        return str(picture.mode)
+    if picture.mode == "P" and picture.info.get(name) == text:
+        return "P"
     return "RGBA" if "transparency" in picture.info or picture.mode.endswith(("A", "a")) else "RGB"
 
 
@@ -78,3 +88,35 @@ def _decode(path: Path, mode: str, deep: bool) -> np.ndarray:
             return np.asarray(picture if picture.mode == mode else picture.convert(mode))
     except UNREADABLE as error:
         raise ImageReadError(f"{path.name}: damaged, its pixels cannot be read ({why(error)})") from None
+
+
+def write_picture(path: Path, rgb: np.ndarray) -> None:
+    """Write a picture (Y, X) or (Y, X, 3) of uint8, or numbers (Y, X) of uint16."""
+    from PIL import Image as Picture
+
+    with whole_file(path) as temporary:
+        Picture.fromarray(np.ascontiguousarray(rgb)).save(temporary)
+
+
+def write(path: Path, labels: np.ndarray, _: Image | None) -> None:
+    """Write one plane of labels: up to 255 in colors that stand for their numbers, more as plain 16-bit numbers."""
+    flat = smallest(labels.reshape([size for size in labels.shape if size > 1] or [1]))
+    if labels.ndim >= 2 and flat.ndim < 2:
+        flat = smallest(labels.reshape(labels.shape[-2:]))
+    if flat.ndim != 2:
+        raise ValueError(f"a .png holds one plane, the labels have shape {labels.shape}; write them to .tif")
+    if flat.dtype.itemsize > 2:
+        raise ValueError(f"a .png holds labels up to 65535, the largest is {int(labels.max())}; write them to .tif")
+    if flat.dtype.itemsize > 1:
+        write_picture(path, flat)
+        return
+    from PIL import Image as Picture
+    from PIL.PngImagePlugin import PngInfo
+
+    picture = Picture.fromarray(flat)
+    palette = [(0.0, 0.0, 0.0), *(color(label) for label in range(1, int(flat.max()) + 1))]
+    picture.putpalette([round(255 * part) for rgb in palette for part in rgb])
+    about = PngInfo()
+    about.add_text(*_LABELS)
+    with whole_file(path) as temporary:
+        picture.save(temporary, pnginfo=about, bits=8)

@@ -5,37 +5,46 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
 from napari_ae_seg.core.errors import ImageReadError
+from napari_ae_seg.core.wholefile import whole_file
 from napari_ae_seg.images.axes import complete_axes, guess_axes, parse_axes
+from napari_ae_seg.images.image import Image
 from napari_ae_seg.images.source import Source
 
-from .lazy import KEPT, UNREADABLE, Expanded, Guarded, Mapped, Paged, why
+from .labels import SHORT, axes_of, scale_of, smallest
+from .lazy import KEPT, UNREADABLE, Expanded, Guarded, Mapped, Opened, Paged, why
 from .tiffmeta import Calibration, calibration
+from .tiffpages import pages_of
 
 PAGE = 64 * 2**20
 """Pages of up to this many bytes may be decoded whole; larger ones are tile by tile or strip by strip."""
 PIECE = 64 * 2**10
 """Tiles and strips of fewer bytes are not worth decoding one by one while pages are small enough."""
+_DIRECTORY = 18  # bytes that a page takes in a file at least
+_SMALLER = 100_000  # times that compression makes pixels smaller, at most
+_IMAGEJ_LIMIT = 2**32 - 2**25  # an ImageJ file counts its bytes in 32 bits
 
 
-def from_tiff(path: Path, axes: str | None) -> Source:
+def read(path: Path, axes: str | None) -> Source:
     """The first (and, of a pyramid, the finest) series of a TIFF file."""
-    file, series, array = _opened(path)
-    array, named, assumed = _named(path.stem, array, series, axes)
-    try:
-        about = calibration(file, series, named)
-    except UNREADABLE:
-        about, assumed = Calibration(), f"{path.stem}: its spacing and units cannot be read"
-    samples = dict(zip(named, array.shape, strict=True)).get("S", 1)
-    alpha = samples in (2, 4) and bool(series.keyframe.extrasamples)
+    shelf = _Shelf(path)
+    with shelf.take() as held:
+        array, named, assumed = _named(path.stem, Guarded(_lazy(shelf, held), path.name), held.series, axes)
+        try:
+            about = calibration(held.file, held.series, named)
+        except UNREADABLE:
+            about, assumed = Calibration(), f"{path.stem}: its spacing and units cannot be read"
+        samples = dict(zip(named, array.shape, strict=True)).get("S", 1)
+        alpha = samples in (2, 4) and bool(held.series.keyframe.extrasamples)
     return Source(
         array,
         named,
@@ -49,62 +58,183 @@ def from_tiff(path: Path, axes: str | None) -> Source:
     )
 
 
-def _opened(path: Path) -> tuple[Any, Any, Any]:
-    """The file, its series, and the array of it, which closes the file when nobody holds it any more."""
+def write(path: Path, labels: np.ndarray, image: Image | None) -> None:
+    """Write labels with their axes, spacing and unit: as ImageJ, as OME, or plain, whichever has room for them."""
     import tifffile
 
-    file = None
-    try:
-        with _listening() as heard:
-            file = tifffile.TiffFile(path)
-            series = file.series[0]
-            _check_whole(path, file, series, heard)
-        array = Guarded(_lazy(path, file, series), path.name)
-    except (*UNREADABLE, ImageReadError) as error:
-        if file is not None:
-            file.close()
-        if isinstance(error, ImageReadError):
-            raise
-        raise ImageReadError(f"{path.name}: not a readable TIFF file ({why(error)})") from None
-    weakref.finalize(array, file.close)
-    return file, series, array
+    labels = smallest(labels)
+    axes = axes_of(labels, image)
+    spacing, unit = scale_of(image)
+    common: dict[str, Any] = {"photometric": "minisblack"}
+    if {"Y", "X"} <= set(spacing):
+        common |= {"resolution": (1 / spacing["X"], 1 / spacing["Y"]), "resolutionunit": 1}
+    standard = axes in ("YX", "ZYX", "TYX", "TZYX") and 1 not in labels.shape[:-2]
+    ome = path.name.lower().endswith((".ome.tif", ".ome.tiff")) or labels.dtype.itemsize > 2
+    if standard and not ome and labels.nbytes < _IMAGEJ_LIMIT:
+        known = {"axes": axes, "spacing": spacing.get("Z"), "finterval": spacing.get("T")}
+        known["unit"] = SHORT.get(unit, unit).replace("µm", "um")
+        common |= {"imagej": True, "metadata": {key: value for key, value in known.items() if value}}
+    elif standard:
+        sizes = {f"PhysicalSize{axis}": spacing[axis] for axis in "ZYX" if axis in spacing}
+        units = {f"{size}Unit": SHORT.get(unit, unit) for size in sizes if unit}
+        common |= {"ome": True, "metadata": {"axes": axes, **sizes, **units}, "compression": "zlib"}
+    else:  # axes that neither of them has, or would drop
+        known = {"axes": axes, "spacing": spacing.get("Z"), "finterval": spacing.get("T"), "unit": unit}
+        common |= {"metadata": {key: value for key, value in known.items() if value}, "compression": "zlib"}
+    with whole_file(path) as temporary:
+        tifffile.imwrite(temporary, labels, bigtiff=labels.nbytes >= _IMAGEJ_LIMIT, **common)
 
 
-def _lazy(path: Path, file: Any, series: Any) -> Any:
-    page = series.keyframe
+def write_images(path: Path, images: np.ndarray) -> None:
+    """Write images (N, C, *space), as Fiji opens them where it can."""
+    import tifffile
+
+    volume = images.ndim == 5
+    order = (0, 2, 1, 3, 4) if volume else (0, 1, 2, 3)  # T Z C Y X is the order of an ImageJ file
+    axes, images = "TZCYX" if volume else "TCYX", images.transpose(order)
+    kept = [place for place, size in enumerate(images.shape) if size > 1 or axes[place] in "YX"]
+    images, axes = images.reshape([images.shape[place] for place in kept]), "".join(axes[place] for place in kept)
+    with whole_file(path) as temporary:
+        if images.dtype in (np.uint8, np.uint16, np.float32) and images.nbytes < _IMAGEJ_LIMIT:
+            tifffile.imwrite(temporary, images, imagej=True, metadata={"axes": axes})
+        else:
+            tifffile.imwrite(temporary, images, bigtiff=images.nbytes >= _IMAGEJ_LIMIT, metadata={"axes": axes})
+
+
+class _Held:
+    """An open TIFF file and its first series, looked through for what is missing."""
+
+    def __init__(self, path: Path) -> None:
+        import tifffile
+
+        self.file: Any = None
+        self.lock = threading.RLock()
+        """tifffile decodes one page of a file at a time."""
+        try:
+            with _quiet():
+                self.file = tifffile.TiffFile(path)
+                _check_planes(path, self.file)
+                self.series = self.file.series[0]
+                _check_whole(path, self.file, self.series)
+        except (*UNREADABLE, ImageReadError) as error:
+            self.close()
+            if isinstance(error, ImageReadError):
+                raise
+            raise ImageReadError(f"{path.name}: not a readable TIFF file ({why(error)})") from None
+
+    @cached_property
+    def array(self) -> Any:
+        """The finest level, which reads the tiles or strips that are asked for."""
+        import zarr
+
+        return zarr.open_array(self.series.aszarr(level=0), mode="r")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.file is not None:
+            self.file.close()
+
+
+class _Shelf:
+    """Where an open file is taken from each time that a piece of it is needed."""
+
+    _open = Opened(16)
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._stamp = path, _stamp(path)
+
+    def take(self) -> AbstractContextManager[_Held]:
+        """The file, opened now if it is not open."""
+        return self._open.use((self.path, self._stamp), self._held)
+
+    def _held(self) -> _Held:
+        if _stamp(self.path) != self._stamp:
+            raise ImageReadError(f"{self.path.name}: the file has changed since it was opened; read it anew")
+        return _Held(self.path)
+
+
+class _Pieces:
+    """The finest level of a large file, read tile by tile or strip by strip."""
+
+    def __init__(self, shelf: _Shelf, array: Any) -> None:
+        self.shape, self.dtype, self.chunks = array.shape, np.dtype(array.dtype), array.chunks
+        self._shelf = shelf
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        with self._shelf.take() as held:
+            return np.asarray(held.array[index])
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    about = path.stat()
+    return about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def _lazy(shelf: _Shelf, held: _Held) -> Any:
+    series, page = held.series, held.series.keyframe
     if series.dataoffset is not None and page.fillorder != 2 and page.bitspersample == page.dtype.itemsize * 8:
-        dtype = series.dtype.newbyteorder(file.byteorder)
-        return Mapped(np.memmap(path, dtype, "r", series.dataoffset, series.shape))
+        dtype = series.dtype.newbyteorder(held.file.byteorder)
+        return Mapped(shelf.path, series.shape, dtype, series.dataoffset)
     outer = series.shape[: len(series.shape) - len(page.shape)]
-    plain = series.shape[len(outer) :] == page.shape and len(series) == np.prod(outer, dtype=int)
+    plain = series.shape[len(outer) :] == page.shape and len(series) == math.prod(outer)
     piece = math.prod(page.chunks) * page.dtype.itemsize
     if plain and page.nbytes <= PAGE and (series.nbytes <= KEPT or piece < PIECE):
-        lock = threading.RLock()
 
         def decode(number: int) -> Any:
-            with lock:
-                found = series[number]  # None where an OME file leaves a plane out
-                return np.zeros(page.shape, page.dtype) if found is None else found.asarray()
+            with shelf.take() as held, held.lock:
+                return held.series[number].asarray()
 
         return Paged(outer, page.shape, series.dtype, decode)
-    import zarr
-
-    return zarr.open_array(series.aszarr(level=0), mode="r")
+    return _Pieces(shelf, held.array)
 
 
-def _check_whole(path: Path, file: Any, series: Any, heard: list[str]) -> None:
-    """Say at once that a file ends before its pixels do."""
-    last = series[len(series) - 1] or series.keyframe
-    if series.dataoffset is not None:
-        end = series.dataoffset + series.nbytes
-    else:
-        end = max((at + count for at, count in zip(last.dataoffsets, last.databytecounts, strict=False)), default=0)
-    elsewhere = getattr(last.parent, "filehandle", file.filehandle).name != file.filehandle.name
-    missing = end - path.stat().st_size
-    if missing > 0 and not elsewhere:
-        raise ImageReadError(f"{path.name}: the file is cut off, {missing} bytes are missing")
-    if any("invalid page offset" in message or "failed to reshape" in message for message in heard):
-        raise ImageReadError(f"{path.name}: the file is cut off, pages are missing")
+def _check_planes(path: Path, file: Any) -> None:
+    """Refuse an OME file that claims more planes than the files it consists of could list."""
+    if not file.is_ome:
+        return
+    root = ElementTree.fromstring(file.ome_metadata)  # noqa: S314 - expat of today refuses entity bombs
+    pixels = [one for one in root.iter() if one.tag.endswith("}Pixels") or one.tag == "Pixels"]
+    planes = sum(math.prod(max(int(one.get(f"Size{axis}", 1)), 1) for axis in "ZT") for one in pixels)
+    names = {one.get("FileName", "") for one in root.iter() if one.tag.endswith("UUID") and one.get("FileName")}
+    others = [path.parent / name for name in names if name != path.name]
+    size = path.stat().st_size + sum(other.stat().st_size for other in others if other.is_file())
+    lost = sorted(other.name for other in others if not other.is_file())
+    if lost:
+        raise ImageReadError(
+            f"{path.name}: {len(lost)} of the {len(others) + 1} files it consists of are missing ({_some(lost)}); "
+            "put them beside it"
+        )
+    if planes * _DIRECTORY > size:
+        raise ImageReadError(f"{path.name}: it claims {planes} planes, which {size} bytes cannot hold")
+
+
+def _check_whole(path: Path, file: Any, series: Any) -> None:
+    """Refuse a file that ends before its pages or pixels do, or that lacks planes."""
+    size, pages = path.stat().st_size, pages_of(path)
+    end = max(pages.end, series.dataoffset + series.nbytes if series.dataoffset is not None else 0)
+    if end > size:
+        raise ImageReadError(f"{path.name}: the file is cut off, {end - size} bytes are missing")
+    if pages.broken:
+        raise ImageReadError(f"{path.name}: the file is cut off, only {pages.count} of its pages are there")
+    planes = max(math.prod(series.shape) // max(series.keyframe.size, 1), 1)
+    if series.kind == "ome":
+        found = sum(page is not None for page in series)
+        if len(series) == planes and found < planes:
+            raise ImageReadError(f"{path.name}: it claims {planes} planes, but holds {found}; export it anew")
+    elif file.is_imagej:
+        claimed = int((file.imagej_metadata or {}).get("images", 1))
+        if claimed > planes:
+            raise ImageReadError(f"{path.name}: the file is cut off, it claims {claimed} planes, but holds {planes}")
+    elif file.is_shaped and file.shaped_metadata:
+        claimed = math.prod(file.shaped_metadata[0].get("shape", ()))
+        if claimed > math.prod(series.shape):
+            raise ImageReadError(f"{path.name}: the file is cut off, pages are missing")
+    if series.kind != "ome" and series.nbytes > size * _SMALLER:
+        raise ImageReadError(f"{path.name}: it claims {series.nbytes} bytes of pixels, which {size} bytes cannot hold")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
 def _named(name: str, array: Any, series: Any, axes: str | None) -> tuple[Any, str, str]:
@@ -126,16 +256,14 @@ def _named(name: str, array: Any, series: Any, axes: str | None) -> tuple[Any, s
 
 
 @contextmanager
-def _listening() -> Iterator[list[str]]:
-    """The warnings that tifffile logs meanwhile: it goes on after damage that we want to speak about."""
-    heard: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: heard.append(record.getMessage())  # type: ignore[method-assign]
+def _quiet() -> Iterator[None]:
+    """Nothing is printed meanwhile of what tifffile logs: what matters of it is found here."""
     logger = logging.getLogger("tifffile")
     spread, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
+    silent = logging.NullHandler()
+    logger.addHandler(silent)
     try:
-        yield heard
+        yield
     finally:
-        logger.removeHandler(handler)
+        logger.removeHandler(silent)
         logger.propagate = spread

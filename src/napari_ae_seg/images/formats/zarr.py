@@ -1,19 +1,33 @@
-"""Zarr arrays and groups, and OME-Zarr images (0.1 to 0.5) with their axes, spacing and units."""
+"""Zarr arrays and groups, OME-Zarr images (0.1 to 0.5) with axes, spacing and units; labels as OME-Zarr 0.5."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_ae_seg.core.errors import ImageReadError
+from napari_ae_seg.core.wholefile import whole_folder
 from napari_ae_seg.images.axes import axes_from_names, parse_axes
+from napari_ae_seg.images.image import Image
 from napari_ae_seg.images.source import Source
 from napari_ae_seg.images.units import unit_name
 
+from .array import from_array
+from .labels import smallest
 from .lazy import UNREADABLE, Guarded, why
 
+OWN = "napari-ae-seg"
+"""The attribute by which labels of this package are known."""
+_SIDES = {"Z": 64, "Y": 256, "X": 256}  # of a chunk
 
-def from_zarr(path: Path, axes: str | None) -> Source:
+
+def read(path: Path, axes: str | None) -> Source:
     """The image in a `.zarr` folder: an array, or level 0 of an OME-Zarr pyramid."""
     import zarr
 
@@ -29,9 +43,8 @@ def from_zarr(path: Path, axes: str | None) -> Source:
 
 def from_group(group: Any, axes: str | None, name: str, path: str | None) -> Source:
     """Level 0 of an OME-Zarr group, or the one array of a plain group."""
-    about = dict(group.attrs)
-    about = about.get("ome", about)
-    if about.get("multiscales"):
+    about = _about_image(dict(group.attrs), name)
+    if about:
         return _from_multiscale(group, about, axes, name, path)
     arrays = sorted(key for key, _ in group.arrays())
     if len(arrays) == 1:
@@ -43,49 +56,132 @@ def from_group(group: Any, axes: str | None, name: str, path: str | None) -> Sou
     raise ImageReadError(f"{name}: a zarr group that is no single image, it holds {inside}; give one of these")
 
 
+def _about_image(attributes: dict[str, Any], name: str) -> dict[str, Any]:
+    """The metadata of an OME-Zarr image, or {}."""
+    about = attributes.get("ome", attributes)
+    if not isinstance(about, dict):
+        raise ImageReadError(f"{name}: its OME-Zarr metadata are no set of names and values")
+    return about if about.get("multiscales") else {}
+
+
 def _from_multiscale(group: Any, about: dict[str, Any], axes: str | None, name: str, path: str | None) -> Source:
-    scales = about["multiscales"][0]
     try:
+        scales = about["multiscales"][0]
         level = scales["datasets"][0]
         array = group[level["path"]]
-    except (KeyError, IndexError, TypeError) as error:
-        raise ImageReadError(f"{name}: its OME-Zarr metadata name no array that is there ({why(error)})") from None
-    listed = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales.get("axes", [])]
-    given = axes_from_names([axis["name"] for axis in listed]) or "TCZYX"[-array.ndim :]
+        ndim = len(array.shape)
+        listed = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales.get("axes") or []]
+        given = axes_from_names([str(axis["name"]) for axis in listed]) or "TCZYX"[-ndim:]
+        channels = tuple(str(one.get("label", "")) for one in (about.get("omero") or {}).get("channels") or [])
+        steps = [
+            step
+            for where in (level, scales)
+            for step in where.get("coordinateTransformations") or []
+            if len(step.get(step.get("type"), ())) == ndim
+        ]
+        sizes, shifts = _placed(steps, ndim)
+        units = [unit_name(str(one.get("unit") or "")) for one in listed]
+    except UNREADABLE as error:
+        raise ImageReadError(f"{name}: its OME-Zarr metadata describe no image that is there ({why(error)})") from None
     named = parse_axes(axes or given, array.shape)
-    sizes = [1.0] * array.ndim
-    shifts = [0.0] * array.ndim
-    for step in [*level.get("coordinateTransformations", []), *scales.get("coordinateTransformations", [])]:
-        if step.get("type") == "scale" and len(step.get("scale", [])) == array.ndim:
-            sizes = [old * float(new) for old, new in zip(sizes, step["scale"], strict=True)]
-            shifts = [old * float(new) for old, new in zip(shifts, step["scale"], strict=True)]
-        elif step.get("type") == "translation" and len(step.get("translation", [])) == array.ndim:
-            shifts = [old + float(new) for old, new in zip(shifts, step["translation"], strict=True)]
     spacing = {axis: size for axis, size in zip(named, sizes, strict=True) if axis in "TZYX" and size > 0}
-    units = {a: unit_name(str(one.get("unit") or "")) for a, one in zip(named, listed, strict=False)}
-    units = {axis: unit for axis, unit in units.items() if unit}
-    channels = tuple(str(channel.get("label", "")) for channel in about.get("omero", {}).get("channels", []))
+    known = {axis: unit for axis, unit in zip(named, units, strict=False) if unit}
     label_axes = [place for place, axis in enumerate(named) if axis not in "CS"]
     transform: dict[str, Any] = {"scale": tuple(spacing.get(named[place], 1.0) for place in label_axes)}
     if any(shifts):
         transform["translate"] = tuple(shifts[place] for place in label_axes)
-    if units:
-        transform["units"] = tuple(units.get(named[place], "pixel") for place in label_axes)
+    if known:
+        transform["units"] = tuple(known.get(named[place], "pixel") for place in label_axes)
     return Source(
         array if path is None else Guarded(array, name),
         named,
         name,
         path,
         spacing,
-        units,
+        known,
         channel_names=channels if all(channels) else (),
         transform=transform,
     )
 
 
-def _from_array(array: Any, axes: str | None, name: str, path: str | None) -> Source:
-    from .readers import from_array
+def _placed(steps: Sequence[dict[str, Any]], ndim: int) -> tuple[list[float], list[float]]:
+    """Size of a pixel and shift along each axis after all `steps`."""
+    sizes, shifts = [1.0] * ndim, [0.0] * ndim
+    for step in steps:
+        values = [float(value) for value in step[step["type"]]]
+        if not all(map(math.isfinite, values)):
+            raise ValueError(f"a {step['type']} of {values}")
+        if step["type"] == "scale":
+            sizes = [old * new for old, new in zip(sizes, values, strict=True)]
+            shifts = [old * new for old, new in zip(shifts, values, strict=True)]
+        elif step["type"] == "translation":
+            shifts = [old + new for old, new in zip(shifts, values, strict=True)]
+    return sizes, shifts
 
+
+def write(path: Path, labels: np.ndarray, image: Image | None) -> None:
+    """Write labels as an OME-Zarr 0.5 image."""
+    with open_zarr_labels(path, image, smallest(labels).dtype, labels.shape) as out:
+        out[...] = labels
+
+
+@contextmanager
+def open_zarr_labels(
+    path: str | Path, image: Image | None, dtype: Any = np.uint16, shape: Sequence[int] = ()
+) -> Iterator[Any]:
+    """A zarr array of `image.label_shape` (or `shape`) to fill; the folder appears at the end, or not at all.
+
+    Regions written at the same time must not share a chunk (`.chunks`).
+    """
+    with whole_folder(Path(path), replaces=is_own_labels) as folder:
+        yield create_labels(folder, image, dtype, shape)
+
+
+def is_own_labels(path: Path) -> bool:
+    """Whether `path` is a folder of labels that this package wrote, with nothing else in it.
+
+    Only such a folder is replaced by new labels.
+    """
+    try:
+        about = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+        return OWN in about["attributes"] and {item.name for item in path.iterdir()} <= {"zarr.json", "0"}
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
+def create_labels(folder: Path, image: Image | None, dtype: Any = np.uint16, shape: Sequence[int] = ()) -> Any:
+    """The empty array of an OME-Zarr image of labels in `folder`, with the image's axes, spacing and units."""
+    import zarr
+
+    sizes = tuple(shape) if image is None else image.label_shape
+    axes = image.label_axes if image is not None else "PQRTZYX"[-len(sizes) :]
+    chunks = tuple(min(size, _SIDES.get(axis, 1)) for axis, size in zip(axes, sizes, strict=True))
+    group = zarr.open_group(str(folder), mode="w", zarr_format=3)
+    group.attrs.update({"ome": _about(axes, image), OWN: {"kind": "labels"}})
+    return group.create_array(
+        "0", shape=sizes, dtype=np.dtype(dtype), chunks=chunks, fill_value=0, dimension_names=list(axes.lower())
+    )
+
+
+def _about(axes: str, image: Image | None) -> dict[str, Any]:
+    """The metadata that OME-Zarr 0.5 asks for."""
+    spacing = {} if image is None else image.sources[0].spacing
+    units = {} if image is None else image.sources[0].units
+    shift = (image.transform.get("translate") if image is not None else None) or ()
+    listed = []
+    for axis in axes:
+        kind = "time" if axis == "T" else "space" if axis in "ZYX" else "other"
+        unit = {"unit": units[axis]} if units.get(axis, "pixel") != "pixel" else {}
+        listed.append({"name": axis.lower(), "type": kind, **unit})
+    steps: list[dict[str, Any]] = [{"type": "scale", "scale": [float(spacing.get(axis, 1.0)) for axis in axes]}]
+    if any(shift):
+        steps.append({"type": "translation", "translation": [float(v) for v in shift]})
+    levels = [{"path": "0", "coordinateTransformations": steps}]
+    name = "labels" if image is None else f"{image.name} labels"
+    return {"version": "0.5", "multiscales": [{"name": name, "axes": listed, "datasets": levels}], "image-label": {}}
+
+
+def _from_array(array: Any, axes: str | None, name: str, path: str | None) -> Source:
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS") or ()
     array = array if path is None else Guarded(array, name)
     return from_array(array, axes or axes_from_names([str(n) for n in names]) or None, name, path)

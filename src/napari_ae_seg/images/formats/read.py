@@ -1,0 +1,103 @@
+"""From whatever a person has (arrays, layers, paths) to sources."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from napari_ae_seg.core.errors import ImageReadError
+from napari_ae_seg.core.wholefile import restore, restore_all
+from napari_ae_seg.images.source import Source
+
+from . import READERS, module_of
+from .array import from_object
+from .dicom import is_dicom
+from .lazy import why
+
+_RESULTS = re.compile(r"_labels(\.[a-z0-9]+)+$", re.IGNORECASE)
+_ZARR = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+
+
+def sources_of(x: Any, axes: str | None) -> list[Source]:
+    """The sources in `x`: an array, a layer, a path, or a list of them."""
+    if isinstance(x, (list, tuple)):
+        if not x:
+            raise ImageReadError("there is nothing to read: the list of images is empty")
+        return [source for item in x for source in sources_of(item, axes)]
+    if isinstance(x, (str, os.PathLike)):
+        return _from_path(Path(x).expanduser(), axes)
+    if all(hasattr(x, what) for what in ("name", "scale", "data")):
+        from .layer import from_layer
+
+        return [from_layer(x, axes)]
+    if hasattr(x, "attrs") and hasattr(x, "group_keys"):
+        from .zarr import from_group
+
+        return [from_group(x, axes, getattr(x, "basename", "") or "image", None)]
+    return [from_object(x, axes)]
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether `path` is a folder that zarr wrote."""
+    return any((path / mark).exists() for mark in _ZARR)
+
+
+def images_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The images in a folder, in the order of their numbers, and the labels there that are taken for results.
+
+    Files `*_labels.*` are results as long as there is anything else.
+    """
+    restore_all(folder)
+    files = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
+    slices = [path for path in files if is_dicom(path)]
+    known = slices or [path for path in files if module_of(READERS, path)]
+    images = [path for path in known if not _RESULTS.search(path.name)]
+    return (images, [path for path in known if path not in images]) if images else (known, [])
+
+
+def _from_path(path: Path, axes: str | None) -> list[Source]:
+    restore(path)
+    if not path.exists():
+        raise ImageReadError(f"there is no file or folder {str(path)!r}")
+    if path.is_dir() and not is_zarr(path):
+        return _from_folder(path, axes)
+    return [_from_file(path, axes)]
+
+
+def _from_file(path: Path, axes: str | None) -> Source:
+    reader = module_of({"": "zarr"} if path.is_dir() else READERS, path)
+    if reader is None and is_dicom(path):
+        from . import dicom as reader
+    if reader is None:
+        raise ImageReadError(f"cannot read {path.name!r}: its ending is none of {' '.join(READERS)}")
+    if path.is_file() and path.stat().st_size == 0:
+        raise ImageReadError(f"{path.name}: the file is empty")
+    try:
+        source = reader.read(path, axes)
+    except PermissionError as error:
+        raise ImageReadError(f"{path.name}: it cannot be read ({error.strerror})") from None
+    except (TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError) as error:
+        raise ImageReadError(f"{path.name}: not a readable image ({why(error)})") from None
+    assert isinstance(source, Source)
+    return source
+
+
+def _from_folder(folder: Path, axes: str | None) -> list[Source]:
+    images, results = images_in(folder)
+    if not images:
+        raise ImageReadError(f"the folder {folder.name!r} holds no image: no file ends in {' '.join(READERS)}")
+    if is_dicom(images[0]):
+        from .dicom import read_series
+
+        return [read_series(images, axes)]
+    sources = [_from_file(path, axes) for path in images]
+    if results:
+        some = f"{len(results)} file{'s' * (len(results) > 1)} *_labels.* in {folder.name!r}"
+        sources[0] = sources[0].noting(f"{some} are taken for results and left out")
+    return sources
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", path.name)]
