@@ -8,14 +8,24 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from napari_ae_seg import config as configs
-from napari_ae_seg.cli.options import flag_of
-from napari_ae_seg.config import PRESETS, Config, RunConfig
+from napari_ae_seg.config import PRESETS, Config, RunConfig, flag_of, shown, stage_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 HEAD = """# Settings
 
 Every setting has one name, default, range and help, in `config.py`: the docks, the command line and Python take them
 from there. This page is written by `make docs-settings`.
+
+The stage says what another value calls for once there are clusters. The docks do it at once; `Segmenter.recluster` does
+all but `encode`; the command line does `apply` and `finish`, and asks for `--refit` otherwise.
+
+| stage | another value |
+|---|---|
+| `train` | needs another training |
+| `encode` | needs other features, and clusters of them: `Segmenter.fit` |
+| `fit` | needs other clusters of the same features |
+| `apply` | keeps the clusters and looks at the image again |
+| `finish` | keeps the clusters and finishes the labels otherwise |
 """
 
 
@@ -37,13 +47,20 @@ def _sets(fields: dict[str, Any]) -> str:
 
 def _table(config: type[Config]) -> str:
     shared = {} if config is RunConfig else RunConfig.model_fields
-    fields = {name: field for name, field in config.model_fields.items() if name not in shared}
-    rows = "".join(
-        f"| `{name}` | `--{flag_of(name)}` | `{field.default!r}` | {_range(field)} | {field.description} |\n"
-        for name, field in fields.items()
-    )
+    names = [name for name in config.model_fields if name not in shared]
     title = f"## {config.__name__}\n\n{str(config.__doc__).splitlines()[0]}\n"
-    return f"{title}\n| field | flag | default | range | |\n|---|---|---|---|---|\n{rows}"
+    head = "| field | in the docks | option | default | range | stage | |\n|---|---|---|---|---|---|---|\n"
+    return f"{title}\n{head}" + "".join(_row(config, name) for name in names)
+
+
+def _row(config: type[Config], name: str) -> str:
+    field, words = config.model_fields[name], shown(config, name)
+    label = f"{words.label} ({words.unit})" if words.unit else words.label
+    default = f"`{field.default!r}`" + (f" ({words.zero})" if words.zero and field.default == 0 else "")
+    when = " and ".join(f"`{other}` is {' or '.join(f'`{v}`' for v in values)}" for other, values in words.when.items())
+    text = " ".join(str(field.description).split()) + (f" Matters where {when}." if when else "")
+    cells = (f"`{name}`", label, f"`{flag_of(name)}`", default, _range(field), stage_of(config, name))
+    return f"| {' | '.join((*cells, text))} |\n"
 
 
 def _range(field: FieldInfo) -> str:

@@ -1,22 +1,109 @@
-"""Every parameter of the package, declared once: widgets, command line, API and model files all read it here."""
+"""Every setting of the package, declared once; docks, command line, API, docs and model files all read it here.
+
+A field's annotation holds its range, its words (`Shown`) and the stage at which a change of it takes effect; its
+default follows, and the line below it is its help.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import inspect
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+Stage = Literal["train", "encode", "fit", "apply", "finish"]
+"""What a change calls for: training, other features, other clusters, another look at the image with the clusters there
+are, or another finish of its labels."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """The words by which a person meets a field."""
+
+    label: str
+    unit: str = ""
+    zero: str = ""
+    """What 0 is called, if it is more than a number."""
+    choices: Mapping[Any, str] = dataclasses.field(default_factory=dict)
+    """What choices are called; the others are called as they are."""
+    slider: int = 0
+    """A number with a slider up to this; larger ones can be typed."""
+    when: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    """Other fields, with the values of theirs for which this one matters."""
+    common: bool = False
+    """Whether it is among the few that are shown first."""
+
+    def __repr__(self) -> str:
+        return f"Shown({self.label!r})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Takes:
+    """The stage at which a change of a field takes effect."""
+
+    effect: Stage
+
+
+ENCODE, FIT, APPLY, FINISH = Takes("encode"), Takes("fit"), Takes("apply"), Takes("finish")
+
+CONV, DENSE = {"kind": ("conv",)}, {"kind": ("dense",)}
+OFF, AUTO, NO_LIMIT = "off", "auto", "no limit"
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError(f"should be auto, cpu, mps, cuda or a numbered one such as cuda:1, got {name!r}")
+    return name
+
+
 FeatureName = Literal["auto", "intensity", "corrected", "mixed", "texture", "latent", "multiscale", "decoder"]
 MethodName = Literal["auto", "kmeans", "gmm", "bayes", "ward", "hdbscan", "spherical", "regions", "joint"]
+
+USUAL_NAMES = {
+    "lr": "learning_rate",
+    "epochs": "steps",
+    "iterations": "steps",
+    "batch_size": "batch",
+    "patch_size": "patch",
+    "k": "n_clusters",
+}
+"""What fields are called elsewhere."""
+
+
+class SettingError(ValueError):
+    """Values that a configuration cannot have; `faults` are pairs of a field, or "", and what is wrong with it."""
+
+    def __init__(self, faults: Iterable[tuple[str, str]]) -> None:
+        self.faults = list(faults)
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return self.naming(str)
+
+    def naming(self, called: Any) -> str:
+        """One sentence on all faults, each field named as `called` has it."""
+        return "; ".join(f"{called(name)} {text}" if name else text for name, text in self.faults)
 
 
 class Config(BaseModel):
     """A set of parameters: immutable, checked when made, documented by the line below each field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    usual_stage: ClassVar[Stage] = "train"
+    """The stage of fields that name none."""
+
+    if not TYPE_CHECKING:  # type checkers read the fields
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise SettingError(_fault(detail, type(self)) for detail in error.errors()) from None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -37,8 +124,8 @@ class Config(BaseModel):
 
         Raises
         ------
-        pydantic.ValidationError
-            If a field does not exist or its value is out of range; it is a ValueError.
+        ValueError
+            If a field does not exist or its value is out of range.
 
         Examples
         --------
@@ -109,55 +196,65 @@ class NetworkConfig(Config):
     256
     """
 
-    kind: Literal["conv", "dense", "unet"] = "conv"
+    kind: Annotated[
+        Literal["conv", "dense", "unet"],
+        Shown("Network", choices={"conv": "convolutional", "unet": "U-Net"}, common=True),
+    ] = "conv"
     """conv and unet look at the image at several scales, unet with shortcuts between the ways down and up; dense passes
     small patches through fully connected layers."""
 
-    ndim: Literal[0, 2, 3] = 0
+    ndim: Annotated[
+        Literal[0, 2, 3], Shown("Volumes", choices={0: "auto", 2: "slice by slice", 3: "as a volume"}, common=True)
+    ] = 0
     """2 takes a volume slice by slice, 3 as a volume; 0 decides: a z axis longer than 7 is a volume."""
 
-    latents: Annotated[int, Field(ge=0, le=1024)] = 16
-    """Numbers that describe a place; more keep finer differences. 0 chooses from the data; a dense network has 256."""
+    latents: Annotated[int, Field(ge=0, le=1024), Shown("Latents", zero=AUTO, common=True)] = 16
+    """Length of the latent vector of each place; 0 chooses it from the data. A dense network has 256."""
 
-    width: Annotated[int, Field(ge=1, le=512)] = 8
+    width: Annotated[int, Field(ge=1, le=512), Shown("Width", when=CONV)] = 8
     """Channels of the first level of a conv network; each level below has twice as many."""
 
-    levels: Annotated[int, Field(ge=1, le=6)] = 4
+    levels: Annotated[int, Field(ge=1, le=6), Shown("Levels", when=CONV)] = 4
     """Scales of a conv network; each halves the resolution of the one above."""
 
-    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = ()
+    widths: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Shown("Widths", when={"kind": ("unet",)})] = ()
     """Channels of each scale of a unet; none is 24, 32, 48, 64, 96 in 2D and 16, 24, 40 in 3D."""
 
-    down: Literal["average", "max", "strided"] = "average"
-    """How a conv network halves the resolution."""
+    down: Annotated[Literal["average", "max", "strided"], Shown("Downsampling", when=CONV)] = "average"
+    """How a conv network halves the resolution: average or max pooling, or a strided convolution."""
 
-    up: Literal["nearest", "unpool"] = "nearest"
+    up: Annotated[
+        Literal["nearest", "unpool"],
+        Shown("Upsampling", choices={"unpool": "put back maxima"}, when={**CONV, "down": ("max",)}),
+    ] = "nearest"
     """How its decoder doubles it again; unpool puts each value back where the maximum was (needs down = max)."""
 
-    window: Annotated[int, Field(ge=0, le=64)] = 0
+    window: Annotated[int, Field(ge=0, le=64), Shown("Window", unit="px", zero=AUTO, when=DENSE)] = 0
     """Side of the patch a dense network sees; 0 is 28 in 2D and 9 in 3D."""
 
-    hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = ()
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Shown("Hidden layers", when=DENSE)] = ()
     """Sizes of further fully connected layers between a dense network's patch and its latents."""
 
-    sparsity: Literal["none", "l1", "topk", "l0"] = "none"
+    sparsity: Annotated[
+        Literal["none", "l1", "topk", "l0"],
+        Shown("Sparsity", choices={"l1": "L1", "topk": "top k", "l0": "L0"}, common=True),
+    ] = "none"
     """Keep few latents active: l1 shrinks them, topk keeps the largest, l0 learns a gate for each."""
 
-    active: Annotated[int, Field(ge=0, le=1024)] = 0
+    active: Annotated[int, Field(ge=0, le=1024), Shown("Active latents", zero=AUTO, when={"sparsity": ("topk",)})] = 0
     """Latents that topk leaves active at each place; 0 is a quarter of them."""
 
-    variational: bool = False
+    variational: Annotated[bool, Shown("Variational")] = False
     """Learn a distribution of latents, from which new images can be drawn."""
 
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of latents silenced at random while training."""
+    dropout: Annotated[float, Field(ge=0, lt=1), Shown("Dropout", zero=OFF)] = 0.0
+    """Share of latents set to 0 at random while training."""
 
     @model_validator(mode="before")
     @classmethod
-    def _dense_latents(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("kind") == "dense" and "latents" not in values:
-            return {**values, "latents": 256}
-        return values
+    def _usual_latents(cls, values: Any) -> Any:
+        usual = LATENTS.get(str(values.get("kind"))) if isinstance(values, dict) else None
+        return {"latents": usual, **values} if usual else values
 
     @model_validator(mode="after")
     def _agree(self) -> NetworkConfig:
@@ -166,6 +263,10 @@ class NetworkConfig(Config):
         if self.sparsity == "topk" and self.latents and self.active > self.latents:
             raise ValueError(f"active={self.active} is more than the {self.latents} latents there are")
         return self
+
+
+LATENTS = {"dense": 256}
+"""The length of the latent vector in kinds of networks that have another than the field's default."""
 
 
 class RunConfig(Config):
@@ -177,13 +278,18 @@ class RunConfig(Config):
     7
     """
 
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31), Shown("Seed", common=True)] = 0
     """Seed of everything random; the same seed and thread count give the same result."""
 
-    device: Device = "auto"
+    device: Annotated[
+        str,
+        AfterValidator(_device),
+        Shown("Device", choices={"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}, common=True),
+        APPLY,
+    ] = "auto"
     """auto takes the GPU if there is one; or cpu, cuda, cuda:1, mps."""
 
-    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    threads: Annotated[int, Field(ge=0, le=1024), Shown("Threads", zero=AUTO), APPLY] = 0
     """CPU threads; 0 leaves one core free."""
 
 
@@ -196,80 +302,114 @@ class TrainingConfig(RunConfig):
     60
     """
 
-    steps: Annotated[int, Field(ge=0, le=10_000_000)] = 200
+    steps: Annotated[int, Field(ge=0, le=10_000_000), Shown("Steps", unit="steps", common=True)] = 200
     """Training steps; each learns from one batch of patches."""
 
-    batch: Annotated[int, Field(ge=1, le=4096)] = 8
+    batch: Annotated[int, Field(ge=1, le=4096), Shown("Batch")] = 8
     """Patches in a batch; halved by itself when memory runs out."""
 
-    patch: Annotated[int, Field(ge=0, le=1024)] = 0
+    patch: Annotated[
+        int, Field(ge=0, le=1024), Shown("Patch", unit="px", zero=AUTO, when={"kind": ("conv", "unet")})
+    ] = 0
     """Side of the square patches a conv network learns from; 0 is 64 in 2D and 32 in 3D."""
 
-    loss: Literal["mse", "bce", "l1", "huber"] = "mse"
-    """How a reconstruction is compared with the image; bce compares both within 0 to 1."""
+    loss: Annotated[
+        Literal["mse", "bce", "l1", "huber"],
+        Shown(
+            "Loss", choices={"mse": "squared error", "bce": "cross-entropy", "l1": "absolute error", "huber": "Huber"}
+        ),
+    ] = "mse"
+    """Reconstruction error: squared, cross-entropy of values scaled to 0 to 1, absolute, or Huber's."""
 
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    """The rule that turns errors into weights."""
+    optimizer: Annotated[
+        Literal["adamw", "adam", "sgd"],
+        Shown("Optimizer", choices={"adamw": "AdamW", "adam": "Adam", "sgd": "SGD"}),
+    ] = "adamw"
+    """The optimizer of the weights."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 4e-3
+    learning_rate: Annotated[float, Field(gt=0, le=10), Shown("Learning rate")] = 4e-3
     """Highest learning rate; it warms up to it and falls along a cosine."""
 
-    warmup: Annotated[float, Field(ge=0, le=1)] = 0.2
+    warmup: Annotated[float, Field(ge=0, le=1), Shown("Warmup")] = 0.2
     """Share of the steps in which the learning rate rises."""
 
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-2
+    weight_decay: Annotated[float, Field(ge=0, le=1), Shown("Weight decay", zero=OFF)] = 1e-2
     """Pull of the weights towards zero."""
 
-    clip: Annotated[float, Field(ge=0)] = 1.0
-    """Longest gradient allowed; 0 allows any."""
+    clip: Annotated[float, Field(ge=0), Shown("Gradient limit", zero=NO_LIMIT)] = 1.0
+    """Largest norm of the gradient, larger ones are scaled down to it; 0 sets no limit."""
 
-    corruption: Literal["masked", "noise", "none"] = "masked"
+    corruption: Annotated[
+        Literal["masked", "noise", "none"],
+        Shown("Corruption", choices={"masked": "hide blocks", "noise": "add noise"}),
+    ] = "masked"
     """What the network must repair while it learns: hidden blocks, added noise, or nothing."""
 
-    masked_share: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    masked_share: Annotated[float, Field(ge=0, lt=1), Shown("Hidden share", when={"corruption": ("masked",)})] = 0.4
     """Share of each patch that masked blocks hide."""
 
-    masked_block: Annotated[int, Field(ge=1, le=128)] = 8
+    masked_block: Annotated[
+        int, Field(ge=1, le=128), Shown("Hidden block", unit="px", when={"corruption": ("masked",)})
+    ] = 8
     """Side of a masked block in pixels."""
 
-    noise: Annotated[float, Field(ge=0, le=10)] = 0.3
+    noise: Annotated[float, Field(ge=0, le=10), Shown("Noise", when={"corruption": ("noise",)})] = 0.3
     """Strength of the added noise, in standard deviations of the image."""
 
-    alpha: Annotated[float, Field(ge=0, le=1e6)] = 1.0
-    """Weight of the reconstruction."""
+    alpha: Annotated[float, Field(ge=0, le=1e6), Shown("Image weight")] = 1.0
+    """Weight of the reconstruction error in the loss."""
 
-    beta: Annotated[float, Field(ge=0, le=1e6)] = 1e-2
-    """Weight of the sparsity of the latents, when the network has one."""
+    beta: Annotated[float, Field(ge=0, le=1e6), Shown("Sparsity weight", when={"sparsity": ("l1", "l0")})] = 1e-2
+    """Weight of the sparsity penalty in the loss, if the network has one."""
 
-    kl: Annotated[float, Field(ge=0, le=1e6)] = 1e-3
-    """Weight of the prior of a variational network."""
+    kl: Annotated[float, Field(ge=0, le=1e6), Shown("Prior weight", when={"variational": (True,)})] = 1e-3
+    """Weight of the Kullback-Leibler divergence in the loss of a variational network."""
 
-    contrastive_weight: Annotated[float, Field(ge=0, le=1e6)] = 0.0
-    """Weight of a term that pulls the latents of neighbouring patches together."""
+    contrastive_weight: Annotated[float, Field(ge=0, le=1e6), Shown("Contrastive weight", zero=OFF)] = 0.0
+    """Weight of a contrastive term, which pulls the latents of neighbouring patches together."""
 
-    validation: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    """Share of the image held back to check what was learnt."""
+    validation: Annotated[float, Field(ge=0, le=0.5), Shown("Held back")] = 0.1
+    """Share of the image held back for validation."""
 
-    patience: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0), Shown("Patience", zero=OFF)] = 0
     """Stop after this many checks without an improvement; 0 never stops early."""
 
-    target_loss: Annotated[float, Field(ge=0)] = 0.0
+    target_loss: Annotated[float, Field(ge=0), Shown("Target loss", zero=OFF)] = 0.0
     """Stop once the loss on held-back patches falls to this; 0 never."""
 
-    max_minutes: Annotated[float, Field(ge=0)] = 0.0
+    max_minutes: Annotated[float, Field(ge=0), Shown("Minutes", unit="min", zero=NO_LIMIT, common=True)] = 0.0
     """Stop after this many minutes; 0 never."""
 
-    flips: bool = True
+    flips: Annotated[bool, Shown("Flip and turn")] = True
     """Show patches flipped and turned by quarters, too."""
 
-    brightness_jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    brightness_jitter: Annotated[float, Field(ge=0, le=1), Shown("Vary brightness", zero=OFF)] = 0.0
     """Random change of brightness and contrast of the patches."""
 
-    focus: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Share of the patches drawn where there is something to see."""
+    focus: Annotated[float, Field(ge=0, le=1), Shown("Focus")] = 0.5
+    """Share of the patches drawn from places of high contrast, the others from anywhere."""
 
-    precision: Literal["auto", "fp32", "mixed"] = "auto"
+    precision: Annotated[
+        Literal["auto", "fp32", "mixed"], Shown("Precision", choices={"fp32": "32 bits", "mixed": "16 bits"})
+    ] = "auto"
     """mixed computes in 16 bits; auto does so where a probe shows that it is faster."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What it takes to go from one configuration to another."""
+
+    stages: Mapping[str, Stage]
+    """The stage that each of the fields calls for."""
+
+    def at(self, *stages: Stage) -> list[str]:
+        """The fields that call for one of `stages`."""
+        return [name for name, stage in self.stages.items() if stage in stages]
+
+    @property
+    def anew(self) -> bool:
+        """Whether clusters are found anew."""
+        return bool(self.at("encode", "fit"))
 
 
 class SegmentationConfig(RunConfig):
@@ -281,74 +421,139 @@ class SegmentationConfig(RunConfig):
     'auto'
     """
 
-    n_clusters: Annotated[int, Field(ge=0, le=256)] = 0
+    usual_stage: ClassVar[Stage] = "fit"
+
+    n_clusters: Annotated[int, Field(ge=0, le=256), Shown("Clusters", zero=AUTO, slider=16, common=True), FIT] = 0
     """Number of clusters; 0 chooses it from the data."""
 
-    max_clusters: Annotated[int, Field(ge=2, le=64)] = 10
+    max_clusters: Annotated[int, Field(ge=2, le=64), Shown("Most clusters", when={"n_clusters": (0,)}), FIT] = 10
     """Largest number of clusters that the automatic choice considers."""
 
-    features: FeatureName = "auto"
+    features: Annotated[
+        FeatureName,
+        Shown(
+            "Features",
+            choices={
+                "corrected": "background-corrected intensity",
+                "mixed": "intensity and texture",
+                "latent": "latents",
+                "multiscale": "all scales",
+            },
+            common=True,
+        ),
+        ENCODE,
+    ] = "auto"
     """What is clustered: intensity (corrected: less its broad background), texture, both, or latents; auto chooses."""
 
-    method: MethodName = "auto"
+    method: Annotated[
+        MethodName,
+        Shown(
+            "Method",
+            choices={
+                "kmeans": "k-means",
+                "gmm": "Gaussian mixture",
+                "bayes": "Bayesian mixture",
+                "ward": "Ward",
+                "hdbscan": "HDBSCAN",
+                "spherical": "spherical k-means",
+                "regions": "merging of regions",
+                "joint": "joint fine-tuning",
+            },
+            common=True,
+        ),
+        FIT,
+    ] = "auto"
     """How places are grouped; auto is k-means, spherical on texture, a Gaussian mixture where neither forms groups."""
 
-    covariance_type: Literal["full", "diag", "tied"] = "full"
+    covariance_type: Annotated[
+        Literal["full", "diag", "tied"],
+        Shown("Covariance", when={"method": ("auto", "gmm", "bayes", "joint")}),
+        FIT,
+    ] = "full"
     """Shape of the clusters of a Gaussian mixture."""
 
-    stride: Literal[0, 1, 2, 4] = 0
+    stride: Annotated[
+        Literal[0, 1, 2, 4],
+        Shown("Resolution", choices={0: "auto", 1: "every pixel", 2: "every second pixel", 4: "every fourth pixel"}),
+        ENCODE,
+    ] = 0
     """Clusters every pixel, every second or every fourth, then sharpens; 0 is 1 for small images and 2 for others."""
 
-    smoothing: Annotated[float, Field(ge=0, le=100)] = 8.0
+    smoothing: Annotated[float, Field(ge=0, le=100), Shown("Smoothing", slider=20, common=True), FINISH] = 8.0
     """How strongly neighbouring places share a label."""
 
-    sharpen: bool = True
+    sharpen: Annotated[bool, Shown("Follow edges"), FINISH] = True
     """Let the borders follow the edges of the image."""
 
-    min_size: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    min_size: Annotated[
+        int, Field(ge=0, le=10_000_000), Shown("Smallest region", unit="px", zero=OFF, common=True), FINISH
+    ] = 0
     """Regions of fewer pixels take the label around them."""
 
-    fill_holes: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    fill_holes: Annotated[int, Field(ge=0, le=10_000_000), Shown("Fill holes up to", unit="px", zero=OFF), FINISH] = 0
     """Holes of up to this many pixels inside a region take its label."""
 
-    majority: Annotated[int, Field(ge=0, le=50)] = 0
+    majority: Annotated[int, Field(ge=0, le=50), Shown("Majority radius", unit="px", zero=OFF), FINISH] = 0
     """Radius in pixels within which the most frequent label wins."""
 
-    surround: bool = True
+    surround: Annotated[bool, Shown("Skip surround"), ENCODE] = True
     """Leave a uniform dark surround of a colour image (fundus, endoscopy) out of the clustering."""
 
-    normalize: Literal["model", "image"] = "model"
+    normalize: Annotated[
+        Literal["model", "image"],
+        Shown("Brightness", choices={"model": "as in training", "image": "fit to each image"}),
+        APPLY,
+    ] = "model"
     """model keeps the brightness range learnt in training; image fits it anew to each image."""
 
-    granularity: Annotated[int, Field(ge=0, le=64)] = 0
+    granularity: Annotated[int, Field(ge=0, le=64), Shown("Granularity", zero=OFF, slider=16, common=True), FINISH] = 0
     """How many segments the clusters are merged or split into, along one tree; 0 keeps the clusters."""
 
-    superpixels: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    superpixels: Annotated[
+        int, Field(ge=0, le=1_000_000), Shown("Superpixels", zero=AUTO, when={"method": ("regions",)}), FINISH
+    ] = 0
     """Tiny regions that the regions method starts from; 0 is one per 24 pixels, at most 8000."""
 
-    refine_steps: Annotated[int, Field(ge=1, le=100_000)] = 60
-    """Steps of fine-tuning of the joint method."""
+    refine_steps: Annotated[
+        int, Field(ge=1, le=100_000), Shown("Fine-tuning steps", when={"method": ("joint",)}), ENCODE
+    ] = 60
+    """Training steps of the joint method, which tunes the encoder and the clusters together."""
 
-    max_samples: Annotated[int, Field(ge=100, le=1_000_000)] = 8000
-    """Places that the clusters are fitted on."""
+    max_samples: Annotated[int, Field(ge=100, le=1_000_000), Shown("Most places"), ENCODE] = 8000
+    """Most places of the image that clusters are fitted on; of more, so many are drawn at random."""
 
-    n_init: Annotated[int, Field(ge=1, le=100)] = 8
-    """Fits from different seeds, of which the best is kept."""
+    n_init: Annotated[
+        int,
+        Field(ge=1, le=100),
+        Shown("Starts", when={"method": ("auto", "joint", "kmeans", "gmm", "spherical", "regions")}),
+        FIT,
+    ] = 8
+    """Starts from different seeds, of which the best is kept."""
 
-    def fields_to_fit(self, other: SegmentationConfig) -> list[str]:
-        """Names of the fields in which `other` differs and that change what is clustered, not only how.
+    def change(self, other: SegmentationConfig, asked: Iterable[str] | None = None) -> Change:
+        """What it takes to go on with `other`: by the fields that differ, or those that were `asked` for.
 
-        >>> SegmentationConfig().fields_to_fit(SegmentationConfig(method="joint", smoothing=1))
+        >>> SegmentationConfig().change(SegmentationConfig(method="gmm", smoothing=1)).at("fit")
         ['method']
+        >>> SegmentationConfig().change(SegmentationConfig(smoothing=1, refine_steps=5)).anew
+        False
         """
-        names = ["features", "stride"]
-        if {self.method, other.method} & {"joint", "regions"}:
-            names.append("method")  # these two choose their features for themselves
-        if other.method == "regions" and other.features == "auto" and not self.n_clusters * other.n_clusters:
-            names.append("n_clusters")
-        if other.method == "joint":
-            names.append("refine_steps")
-        return [name for name in names if getattr(self, name) != getattr(other, name)]
+        names = [name for name, value in other if value != getattr(self, name)] if asked is None else list(asked)
+        return Change({name: self._stage(name, other) for name in names})
+
+    def _stage(self, name: str, other: SegmentationConfig) -> Stage:
+        """The stage at which another `name` takes effect; what matters for no method in use changes nothing."""
+        own = OWN_FEATURES & {self.method, other.method}
+        chosen_by_number = other.method == "regions" and other.features == "auto"
+        if (name == "method" and own) or (
+            name == "n_clusters" and chosen_by_number and not self.n_clusters * other.n_clusters
+        ):
+            return "encode"
+        return stage_of(type(self), name) if matters(type(self), name, dict(other)) else "finish"
+
+
+OWN_FEATURES = {"joint", "regions"}
+"""Methods that choose their features for themselves: regions by whether their number is given, too."""
 
 
 class ObjectsConfig(Config):
@@ -360,19 +565,29 @@ class ObjectsConfig(Config):
     20
     """
 
-    method: Literal["components", "distance", "intensity"] = "components"
+    usual_stage: ClassVar[Stage] = "finish"
+
+    method: Annotated[
+        Literal["components", "distance", "intensity"],
+        Shown(
+            "Method",
+            choices={"components": "what touches", "distance": "part where narrow", "intensity": "part where dark"},
+        ),
+    ] = "components"
     """What touches is one object; or it is parted where it is narrow, or where the image is dark."""
 
-    min_size: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    min_size: Annotated[int, Field(ge=0, le=10_000_000), Shown("Smallest object", unit="px", zero=OFF)] = 0
     """Objects of fewer pixels are left out."""
 
-    max_size: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    max_size: Annotated[int, Field(ge=0, le=2**31 - 1), Shown("Largest", unit="px", zero=NO_LIMIT)] = 0
     """Objects of more pixels are left out; 0 allows any."""
 
-    depth: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    depth: Annotated[float, Field(gt=0, lt=1), Shown("Depth of necks", when={"method": ("distance", "intensity")})] = (
+        0.15
+    )
     """How much narrower or darker a neck must be than what it joins, as a share, to part it."""
 
-    blur: Annotated[float, Field(ge=0, le=100)] = 1.0
+    blur: Annotated[float, Field(ge=0, le=100), Shown("Blur", unit="px", when={"method": ("intensity",)})] = 1.0
     """Blur of the image in pixels, before its dark necks are looked for."""
 
 
@@ -385,35 +600,108 @@ class ClassificationConfig(RunConfig):
     100
     """
 
-    learner: Literal["logistic", "forest", "boosting"] = "logistic"
+    usual_stage: ClassVar[Stage] = "fit"
+
+    learner: Annotated[
+        Literal["logistic", "forest", "boosting"],
+        Shown(
+            "Learner",
+            choices={
+                "logistic": "logistic regression",
+                "forest": "random forest",
+                "boosting": "gradient boosting",
+            },
+            common=True,
+        ),
+    ] = "logistic"
     """What learns: logistic regression does with few examples, a random forest or boosted trees with many."""
 
-    latents: Literal["none", "bottleneck", "multiscale"] = "multiscale"
+    latents: Annotated[
+        Literal["none", "bottleneck", "multiscale"],
+        Shown(
+            "Latents",
+            choices={"none": "not used", "bottleneck": "of the narrowest level", "multiscale": "of all levels"},
+            common=True,
+        ),
+    ] = "multiscale"
     """Mean and spread of the latents: of the narrowest level, of all levels of the encoder, or none."""
 
-    shape: bool = True
+    shape: Annotated[bool, Shown("Shape", common=True)] = True
     """Size and shape of objects."""
 
-    brightness: bool = True
+    brightness: Annotated[bool, Shown("Brightness", common=True)] = True
     """Mean, spread and range of the brightness of each channel."""
 
-    slices: bool = False
+    slices: Annotated[bool, Shown("Slices", common=True)] = False
     """Without objects, every slice or time point has a class of its own."""
 
-    strength: Annotated[float, Field(gt=0, le=1e6)] = 1.0
-    """How closely logistic regression follows its examples."""
+    strength: Annotated[float, Field(gt=0, le=1e6), Shown("Follow examples", when={"learner": ("logistic",)})] = 1.0
+    """How closely logistic regression follows its examples: its C, the inverse of the regularization."""
 
-    trees: Annotated[int, Field(ge=1, le=10_000)] = 100
+    trees: Annotated[int, Field(ge=1, le=10_000), Shown("Trees", when={"learner": ("forest", "boosting")})] = 100
     """Trees of a random forest, or rounds of boosting."""
 
-    balance: bool = True
+    balance: Annotated[bool, Shown("Classes count alike")] = True
     """Rare classes count as much as frequent ones."""
 
-    folds: Annotated[int, Field(ge=2, le=100)] = 5
+    folds: Annotated[int, Field(ge=2, le=100), Shown("Folds")] = 5
     """Parts of the examples that are held back in turn, to see how well they are recognised."""
 
-    min_probability: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    min_probability: Annotated[float, Field(ge=0, lt=1), Shown("Unsure below")] = 0.0
     """What is recognised with a smaller probability gets no class."""
+
+
+def shown(config: type[Config], name: str) -> Shown:
+    """The words of field `name`."""
+    return next(word for word in config.model_fields[name].metadata if isinstance(word, Shown))
+
+
+def flag_of(name: str) -> str:
+    """The option of the command line that sets a field.
+
+    >>> flag_of("learning_rate"), flag_of("n_clusters")
+    ('--learning-rate', '--clusters')
+    """
+    return "--clusters" if name == "n_clusters" else f"--{name.replace('_', '-')}"
+
+
+def label_of(config: type[Config], name: str) -> str:
+    """What a field is called.
+
+    >>> label_of(SegmentationConfig, "n_clusters"), label_of(TrainingConfig, "masked_block")
+    ('Clusters', 'Hidden block')
+    """
+    return shown(config, name).label
+
+
+def choice_of(config: type[Config], name: str, value: Any) -> str:
+    """What `value` of a field is called.
+
+    >>> choice_of(SegmentationConfig, "method", "kmeans"), choice_of(RunConfig, "device", "cuda:1")
+    ('k-means', 'GPU 1')
+    """
+    kind, _, number = str(value).partition(":")
+    words = shown(config, name).choices
+    return words.get(value, f"{words.get(kind, kind)} {number}" if number else str(value))
+
+
+def stage_of(config: type[Config], name: str) -> Stage:
+    """The stage at which a change of a field takes effect.
+
+    >>> stage_of(SegmentationConfig, "smoothing"), stage_of(TrainingConfig, "steps")
+    ('finish', 'train')
+    """
+    found = (rule.effect for rule in config.model_fields[name].metadata if isinstance(rule, Takes))
+    return next(found, config.usual_stage)
+
+
+def matters(config: type[Config], name: str, values: Mapping[str, Any]) -> bool:
+    """Whether a field means anything beside the `values` of others.
+
+    >>> matters(SegmentationConfig, "max_clusters", {"n_clusters": 5})
+    False
+    """
+    return all(values[other] in fits for other, fits in shown(config, name).when.items() if other in values)
 
 
 def defaults(config: type[Config]) -> dict[str, Any]:
@@ -443,3 +731,26 @@ def preset(name: str, config: type[Config]) -> dict[str, Any]:
     if name not in PRESETS:
         raise ValueError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
     return {key: value for key, value in PRESETS[name].items() if key in config.model_fields}
+
+
+def _fault(detail: Mapping[str, Any], config: type[Config]) -> tuple[str, str]:
+    """The field, and what is wrong with it."""
+    name, got = str(detail["loc"][0]) if detail["loc"] else "", repr(detail["input"])
+    text = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        near = meant(name, config.model_fields)
+        return "", f"{config.__name__} has no {name}" + (f"; did you mean {near}?" if near else "")
+    if text.startswith("Input should "):
+        text = f"{text.removeprefix('Input ')}, got {got}"
+    return name, text
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The field that a person who wrote `name` most likely meant, or "".
+
+    >>> meant("lr", TrainingConfig.model_fields), meant("stpes", TrainingConfig.model_fields)
+    ('learning_rate', 'steps')
+    """
+    names = list(known)
+    usual = USUAL_NAMES.get(name, "")
+    return usual if usual in names else next(iter(difflib.get_close_matches(name, names, 1, 0.7)), "")

@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from typer.main import get_command
 
 import napari_ae_seg as ae
-from napari_ae_seg.cli import app, options
+from napari_ae_seg.cli import app
+from napari_ae_seg.config import flag_of
 from napari_ae_seg.samples.celltypes import two_types
 
 FAST = ["--threads", "1", "--latents", "bottleneck"]
@@ -134,5 +136,7 @@ def test_the_kind_of_items_must_fit(folder, run, tmp_path):
 
 
 def test_every_field_has_a_flag():
-    flags = {options.flag_of(name) for name in ae.ClassificationConfig.model_fields}
-    assert {"learner", "latents", "min-probability", "seed"} <= flags
+    flags = {
+        flag for option in get_command(app.app).commands["classify"].commands["train"].params for flag in option.opts
+    }
+    assert {flag_of(name) for name in ae.ClassificationConfig.model_fields} <= flags

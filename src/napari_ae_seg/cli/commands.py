@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from napari_ae_seg.config import NetworkConfig, ObjectsConfig, SegmentationConfig, TrainingConfig
+from napari_ae_seg.config import NetworkConfig, ObjectsConfig, RunConfig, SegmentationConfig, TrainingConfig, flag_of
 
 from .console import Talk
-from .options import asks_for, configured, flag_of, numbers
+from .options import asks_for, configured, given_in, numbers
 from .outputs import expect, label_paths, shapes, train_on, write_table
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from napari_ae_seg.segmenter.segments import Segments
 
 SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr")
-FITTED = ("n_clusters", "max_clusters", "method", "features", "covariance_type", "stride", "max_samples", "n_init")
-"""Fields that only a new fit can honour; the others of SegmentationConfig also finish labels of fitted clusters."""
 
 
 def train(images: Sequence[Path], model: Path, fields: dict[str, Any]) -> None:
@@ -213,16 +211,23 @@ def _loaded(
     with talk.account.stage("load"):
         clustered = "segmenter" in modelfile.read(path)[0]
     if clustered and not refit:
-        asked = [f"--{flag_of(name)}" for name in FITTED if name in fields]
-        if asked:
-            raise typer.BadParameter(
-                f"{', '.join(asked)} would cluster anew, but {path.name} holds clusters: add --refit, or leave it out"
-            )
-        segmenter = Segmenter.load(path).on(fields.get("device", "auto"))
-        finish = {name: getattr(config, name) for name in SegmentationConfig.model_fields if name in fields}
-        return segmenter.recluster(**finish) if finish else segmenter
+        segmenter = Segmenter.load(path)
+        asked = given_in(SegmentationConfig, fields)
+        refuse(segmenter.config, asked, path.name)
+        return segmenter.on(fields.get("device", "auto")).recluster(**asked)
     with talk.account.stage("fit"):
         return Segmenter.fit(Autoencoder.load(path), stack, config, talk.report)
+
+
+def refuse(own: SegmentationConfig, asked: dict[str, Any], where: str) -> None:
+    """Wrong usage if clusters found with `own` cannot give what is `asked` for."""
+    named = [name for name in asked if name not in RunConfig.model_fields or asked[name] != getattr(own, name)]
+    calls = own.change(own.but(**asked), named)
+    if calls.anew:
+        flags = ", ".join(flag_of(name) for name in calls.at("encode", "fit"))
+        raise typer.BadParameter(
+            f"{flags} would cluster anew, but {where} holds clusters: add --refit to do so, or leave {flags} out"
+        )
 
 
 def _guided(segmenter: Segmenter, stack: Stack, strokes: list[Path], talk: Talk) -> Segmenter:

@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import typer
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from napari_ae_seg.config import PRESETS, Config, RunConfig, preset
+from napari_ae_seg.config import PRESETS, Config, RunConfig, SettingError, flag_of, preset
 
 C = TypeVar("C", bound=Config)
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-FLAGS = {"n_clusters": "clusters"}
-"""Fields whose flag has another name."""
 
 READING: dict[str, tuple[Any, str]] = {
     "axes": (str, "Names of the axes, such as ZYX or TCYX, when the file does not say."),
@@ -54,33 +50,25 @@ def given(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if (value is not None and value is not False) or value == 0}
 
 
+def given_in(config: type[Config], fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `config` that the preset sets and a person gave."""
+    chosen = preset(fields.get("preset", "default"), config)
+    return chosen | {name: _value(config, name, value) for name, value in fields.items() if name in config.model_fields}
+
+
 def configured(config: type[C], fields: dict[str, Any], **defaults: Any) -> C:
     """`config` from the preset and the fields a person gave; wrong values are wrong usage."""
-    chosen = preset(fields.get("preset", "default"), config)
-    asked = {name: _value(config, name, value) for name, value in fields.items() if name in config.model_fields}
     try:
-        return config(**{**defaults, **chosen, **asked})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        flag = f"--{flag_of(name)}: " if name else ""
-        raise typer.BadParameter(f"{flag}{first['msg'].removeprefix('Value error, ')}") from None
+        return config(**{**defaults, **given_in(config, fields)})
+    except SettingError as error:
+        raise typer.BadParameter(error.naming(flag_of)) from None
 
 
 def asks_for(fields: dict[str, Any], *configs: type[Config]) -> list[str]:
     """Flags among `fields` that belong to `configs` alone, whether given or set by the preset."""
     names = {name for config in configs for name in config.model_fields} - set(RunConfig.model_fields)
     chosen = {**{k: v for c in configs for k, v in preset(fields.get("preset", "default"), c).items()}, **fields}
-    return [f"--{flag_of(name)}" for name in chosen if name in names]
-
-
-def flag_of(name: str) -> str:
-    """The flag of a field.
-
-    >>> flag_of("learning_rate"), flag_of("n_clusters")
-    ('learning-rate', 'clusters')
-    """
-    return FLAGS.get(name, name).replace("_", "-")
+    return [flag_of(name) for name in chosen if name in names]
 
 
 def numbers(text: str | None, of: type[int] | type[float], flag: str) -> tuple[Any, ...] | None:
@@ -100,7 +88,7 @@ def numbers(text: str | None, of: type[int] | type[float], flag: str) -> tuple[A
 def _value(config: type[Config], name: str, value: Any) -> Any:
     """What a person wrote, as the field wants it: sizes separated by commas become a tuple."""
     sizes = get_origin(config.model_fields[name].annotation) is tuple
-    return numbers(value, int, flag_of(name)) if sizes else value
+    return numbers(value, int, flag_of(name)[2:]) if sizes else value
 
 
 def _options(configs: tuple[type[Config], ...], reading: bool, with_preset: bool) -> Iterator[inspect.Parameter]:
@@ -122,12 +110,14 @@ def _options(configs: tuple[type[Config], ...], reading: bool, with_preset: bool
 
 def _sets(name: str) -> str:
     """What a preset sets, in brackets."""
-    return f"({', '.join(f'{flag_of(key)} {value}' for key, value in PRESETS[name].items()) or 'what measured best'})"
+    return (
+        f"({', '.join(f'{flag_of(key)[2:]} {value}' for key, value in PRESETS[name].items()) or 'what measured best'})"
+    )
 
 
 def _parameter(name: str, kind: Any, text: str, default: Any, panel: str) -> inspect.Parameter:
     flag = flag_of(name)
-    names = f"--{flag}/--no-{flag}" if kind is bool and name not in COMMON else f"--{flag}"
+    names = f"{flag}/--no-{flag[2:]}" if kind is bool and name not in COMMON else flag
     if default not in (None, ()):
         value = ("yes" if default else "no") if kind is bool else default
         text = f"{text} (default {value})"

@@ -108,20 +108,26 @@ class Segmenter(Gestures):
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
 
-        `changes` are fields of SegmentationConfig that need no encoding: all but features and stride, a method that
-        chooses its own features (regions, joint), and whether regions are counted or found.
+        `changes` are fields of SegmentationConfig whose stage is not "encode": those need a new `fit`.
         """
         config = self.config.but(**changes)
-        for name in self.config.fields_to_fit(config):
-            raise ValueError(f"another {name} needs encoding: fit a new Segmenter with {name}={changes[name]!r}")
-        refit = {"n_clusters", "max_clusters", "method", "covariance_type", "max_samples", "n_init", "seed"}
-        if not any(getattr(config, name) != getattr(self.config, name) for name in refit):
-            return replace(self, config=config).cut(config.granularity)
+        calls = self.config.change(config)
+        if encoded := calls.at("encode"):
+            asked = ", ".join(f"{name}={getattr(config, name)!r}" for name in encoded)
+            raise ValueError(
+                f"{asked} needs other features than these clusters have: "
+                f"Segmenter.fit(model, stack, config.but({asked})) finds them and clusters anew"
+            )
+        moved = self.on(config.device) if config.device != self.config.device else self
+        if config.threads != self.config.threads:
+            devices.use_threads(config.threads)
+        if not calls.anew:
+            return replace(moved, config=config).cut(config.granularity)
         method = self.method if config.method == self.config.method else method_of(config.method, self.space.name)
         clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = clusters.tree(config.seed)
         sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
-        fitted = replace(self, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
+        fitted = replace(moved, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
         return fitted.cut(config.granularity)
 
     def apply(

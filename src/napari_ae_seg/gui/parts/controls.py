@@ -19,10 +19,10 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from . import words
+from napari_ae_seg.config import Config, Shown, choice_of, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pydantic.fields import FieldInfo
     from qtpy.QtGui import QWheelEvent
@@ -41,9 +41,10 @@ class Control:
     changed: Any
 
 
-def control(name: str, field: FieldInfo) -> Control:
-    """The control for field `name`: its range, default and tooltip are those of the declaration."""
-    made = _make(name, field)
+def control(config: type[Config], name: str) -> Control:
+    """The control for field `name`: its range, default, words and tooltip are those of the declaration."""
+    field = config.model_fields[name]
+    made = _make(config, name, field)
     made.widget.setObjectName(name)
     made.widget.setToolTip(tooltip(field.description or ""))
     made.write(field.default)
@@ -161,23 +162,28 @@ class Groove(QSlider):
         _wheel(super(), self, event)
 
 
-def _make(name: str, field: FieldInfo) -> Control:
+def choices(config: type[Config], name: str, values: Iterable[Any]) -> dict[Any, str]:
+    """`values` of a field with what they are called."""
+    return {value: choice_of(config, name, value) for value in values}
+
+
+def _make(config: type[Config], name: str, field: FieldInfo) -> Control:
     kind = field.annotation
     if name == "device":
-        return _choice(name, DEVICES)
+        return _choice(choices(config, name, DEVICES))
     if get_origin(kind) is Literal:
-        return _choice(name, get_args(kind))
+        return _choice(choices(config, name, get_args(kind)))
     if kind is bool:
         box = QCheckBox()
         return Control(box, box.isChecked, box.setChecked, box.toggled)
     if get_origin(kind) is tuple:
         return _sizes()
-    return _number(name, field)
+    return _number(field, shown(config, name))
 
 
-def _choice(name: str, values: tuple[Any, ...]) -> Control:
+def _choice(options: dict[Any, str]) -> Control:
     combo = Combo()
-    combo.offer({value: words.choice(name, value) for value in values})
+    combo.offer(options)
     return Control(combo, combo.currentData, combo.choose, combo.currentIndexChanged)
 
 
@@ -194,7 +200,7 @@ def _sizes() -> Control:
     return Control(line, read, lambda sizes: line.setText(", ".join(map(str, sizes))), line.textChanged)
 
 
-def _number(name: str, field: FieldInfo) -> Control:
+def _number(field: FieldInfo, words: Shown) -> Control:
     low, high = bounds(field)
     spin: Integer | Number
     if field.annotation is int:
@@ -208,13 +214,13 @@ def _number(name: str, field: FieldInfo) -> Control:
         spin.setDecimals(6)
         spin.setRange(low, high)
         spin.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-    spin.setSpecialValueText(words.zero(name, field.description or "") if low == 0 else "")
-    spin.setSuffix(words.SUFFIXES.get(name, ""))
+    spin.setSpecialValueText(words.zero if low == 0 else "")
+    spin.setSuffix(f" {words.unit}" if words.unit else "")
     spin.setKeyboardTracking(False)
     spin.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     spin.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    if name in words.SLIDERS:
-        slider = Slider(spin, words.SLIDERS[name])
+    if words.slider:
+        slider = Slider(spin, words.slider)
         return Control(slider, slider.value, slider.write, slider.changed)
     return Control(spin, spin.value, spin.setValue, spin.valueChanged)
 

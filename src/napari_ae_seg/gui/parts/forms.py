@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
@@ -20,10 +19,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_ae_seg.config import Config
+from napari_ae_seg.config import Config, SettingError, label_of, matters
 
-from . import words
-from .controls import Combo, Control, Slider, control, tooltip
+from .controls import Combo, Control, Slider, choices, control, tooltip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -62,13 +60,12 @@ class Form(QWidget):
         """Offer `values` in the choice `name`."""
         combo = self.controls[name].widget
         assert isinstance(combo, Combo)
-        combo.offer({value: words.choice(name, value) for value in values})
+        combo.offer(choices(self.config, name, values))
 
     def show_relevant(self, values: Mapping[str, Any]) -> None:
         """Hide the rows that `values` of this and other forms leave without meaning."""
         for name, made in self.controls.items():
-            rule = words.RELEVANT.get(name)
-            if rule is not None and (visible := rule(values)) != self._layout.isRowVisible(made.widget):
+            if (visible := matters(self.config, name, values)) != self._layout.isRowVisible(made.widget):
                 self._layout.setRowVisible(made.widget, visible)
 
     def row(self, text: str, widget: QWidget, tip: str = "") -> None:
@@ -77,8 +74,8 @@ class Form(QWidget):
 
     def _add(self, name: str) -> None:
         field = self.config.model_fields[name]
-        made = self.controls[name] = control(name, field)
-        self._layout.addRow(caption(words.label(name), field.description or ""), made.widget)
+        made = self.controls[name] = control(self.config, name)
+        self._layout.addRow(caption(label_of(self.config, name), field.description or ""), made.widget)
         made.changed.connect(lambda *_: self.changed.emit(name))
         if isinstance(made.widget, Slider):
             made.widget.released.connect(self.released)
@@ -94,8 +91,8 @@ def read(config: type[C], *forms: Form) -> C:
     given = {name: value for form in forms if form.config is config for name, value in form.relevant().items()}
     try:
         return config(**given)
-    except ValidationError as error:
-        raise ValueError("; ".join(_sentence(detail) for detail in error.errors())) from None
+    except SettingError as error:
+        raise ValueError(error.naming(lambda name: f"{label_of(config, name)}:")) from None
 
 
 def fold(title: str, *widgets: QWidget) -> QCollapsible:
@@ -193,9 +190,3 @@ WIDTH = 330
 
 CAPTION = 110
 """Width in pixels of the words before a row."""
-
-
-def _sentence(detail: Any) -> str:
-    where = " ".join(words.label(str(part)) for part in detail["loc"][:1])
-    text = str(detail["msg"]).removeprefix("Value error, ")
-    return f"{where}: {text}" if where else text

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ae_seg.config import Config
+from napari_ae_seg.config import Config, flag_of
 
 from .models import own_config
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .results import Plan, Result, Strokes
     from .sources import Images
 
-FLAGS = {"n_clusters": "clusters"}
 IMPORT = "import napari_ae_seg as ae\n"
 UNTAUGHT = "# without the pixels that were painted by hand\n"
 
@@ -57,11 +56,11 @@ def flags(*configs: Config) -> list[str]:
     words: dict[str, list[str]] = {}
     for config in configs:
         for name, value in differences(config).items():
-            flag = FLAGS.get(name, name).replace("_", "-")
+            flag = flag_of(name)
             if isinstance(value, bool):
-                words[flag] = [f"--{flag}" if value else f"--no-{flag}"]
+                words[flag] = [flag if value else flag.replace("--", "--no-", 1)]
             else:
-                words[flag] = [f"--{flag}", _word(value)]
+                words[flag] = [flag, _word(value)]
     return [word for pair in words.values() for word in pair]
 
 

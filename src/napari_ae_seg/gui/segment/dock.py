@@ -78,7 +78,7 @@ class SegmentWidget(Dock):
         images = self.options.images(self.image.layer).of(self._viewer)
         model, config = self.models.model, self.config()
         own = own_config(model)
-        refit = own is not None and work.asks_for_clusters(own, config)
+        refit = own is not None and own.change(config).anew
         return Request(images, images.read(), model, config, refit)
 
     def segment(self) -> None:

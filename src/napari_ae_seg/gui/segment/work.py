@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from napari_ae_seg.segmenter.segmenter import Segmenter
     from napari_ae_seg.segmenter.segments import Segments
 
-ANEW = {"normalize", "surround", "device", "threads"}
-"""Fields that need the image to be encoded again, besides those that need a new fit."""
-FINISH = ("smoothing", "sharpen", "min_size", "fill_holes", "majority", "granularity")
-"""Fields that change how labels are finished, and no cluster."""
-
 
 def segment(request: Request, report: Reporter) -> Result:
     """Fit a segmenter, or take the model's own, and label every image."""
@@ -33,7 +28,7 @@ def segment(request: Request, report: Reporter) -> Result:
     changes: tuple[tuple[str, Any], ...] = ()
     if segmenter is None or request.refit:
         segmenter = Segmenter.fit(model, request.stack, request.config, report)
-    elif changed := finish(segmenter.config, request.config):
+    elif changed := differences(segmenter.config, request.config):
         segmenter = segmenter.recluster(**changed)
         changes = (("recluster", changed),)
     prepared, segments = _label(segmenter, request.stack, report)
@@ -54,13 +49,18 @@ def train_and_segment(request: Request, report: Reporter) -> Result:
 
 
 def change(result: Result, config: SegmentationConfig, quick: bool, report: Reporter) -> Result:
-    """The result with `config` instead of its own: re-clustered at once, or encoded again where that is needed."""
-    changed = {name: value for name, value in config if value != getattr(result.segmenter.config, name)}
+    """The result with `config` instead of its own, from the stage on at which the change takes effect."""
+    own = result.segmenter.config
+    changed, calls = differences(own, config), own.change(config)
     if not changed:
         return result
-    if ANEW & changed.keys() or result.segmenter.config.fields_to_fit(config) or not result.live:
+    if calls.at("encode"):
         return segment(replace(result.request, config=config, refit=True), report)
     segmenter = result.segmenter.recluster(**changed)
+    if calls.at("apply"):
+        prepared, segments = _label(segmenter, result.request.stack, report)
+        changes = (*result.changes, ("recluster", changed))
+        return replace(result, segmenter=segmenter, prepared=prepared, segments=segments, changes=changes)
     return relabel(result, segmenter, ("recluster", changed), quick, report)
 
 
@@ -87,15 +87,9 @@ def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: 
     return replace(result, segmenter=segmenter, segments=tuple(segments), changes=(*result.changes, edit))
 
 
-def finish(own: SegmentationConfig, config: SegmentationConfig) -> dict[str, Any]:
-    """The fields of `config` that finish labels otherwise than `own` does."""
-    return {name: getattr(config, name) for name in FINISH if getattr(config, name) != getattr(own, name)}
-
-
-def asks_for_clusters(own: SegmentationConfig, config: SegmentationConfig) -> bool:
-    """Whether `config` asks for other clusters than those found with `own`."""
-    fixed = {*FINISH, *RunConfig.model_fields}
-    return any(value != getattr(own, name) for name, value in config if name not in fixed)
+def differences(own: SegmentationConfig, config: SegmentationConfig) -> dict[str, Any]:
+    """The fields of `config` that are not those of `own`."""
+    return {name: value for name, value in config if value != getattr(own, name)}
 
 
 def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[Any, ...], tuple[Segments, ...]]:

@@ -10,8 +10,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 from superqt.utils import QSignalDebouncer, signals_blocked
 
-from napari_ae_seg.config import PRESETS, NetworkConfig, TrainingConfig, defaults, preset
-from napari_ae_seg.gui.parts import recipe, words
+from napari_ae_seg.config import PRESETS, NetworkConfig, TrainingConfig, choice_of, defaults, preset
+from napari_ae_seg.gui.parts import recipe
 from napari_ae_seg.gui.parts.controls import Combo, tooltip
 from napari_ae_seg.gui.parts.forms import (
     Form,
@@ -299,7 +299,7 @@ class TrainWidget(Dock):
     def _forecasted(self, found: Forecast) -> None:
         with signals_blocked(self.forms[1]):
             self.forms[1].offer("device", found.devices)
-        self.reason.setText(f"Runs on the {words.choice('device', found.device)}: {found.reason}.")
+        self.reason.setText(f"Runs on the {choice_of(TrainingConfig, 'device', found.device)}: {found.reason}.")
         self.cost.setText(found.words)
 
     def _asked(self) -> None:
@@ -334,7 +334,7 @@ class TrainWidget(Dock):
         self.start.setObjectName("start")
         self.preset = Combo()
         self.preset.setObjectName("preset")
-        self.preset.offer({name: words.choice("preset", name) for name in PRESETS})
+        self.preset.offer(dict(zip(PRESETS, PRESETS, strict=True)))
         hidden = [n for n in NetworkConfig.model_fields if n not in NETWORK]
         further = [n for n in TrainingConfig.model_fields if n not in TRAINING]
         self.forms = (
