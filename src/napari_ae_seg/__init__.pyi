@@ -1,9 +1,12 @@
 from .autoencoder.decode import decode as decode
 from .autoencoder.decode import generate as generate
+from .autoencoder.decode import reconstruct as reconstruct
 from .autoencoder.encode import Features as Features
 from .autoencoder.encode import encode as encode
 from .autoencoder.model import Autoencoder as Autoencoder
+from .autoencoder.training import Estimate as Estimate
 from .autoencoder.training import Fit as Fit
+from .autoencoder.training import Step as Step
 from .autoencoder.training import estimate as estimate
 from .autoencoder.training import train as train
 from .classifier import Classified as Classified

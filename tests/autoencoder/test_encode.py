@@ -54,7 +54,7 @@ def test_a_volume_is_no_image_to_a_flat_model(model):
 
 
 def test_features_of_several_sources_are_told_apart(model):
-    several = ae.encode(model, ae.read([np.zeros((8, 8), np.float32), np.zeros((9, 17), np.float32)]))
+    several = ae.encode(model, ae.read([np.zeros((8, 8), np.float32), np.zeros((9, 17), np.float32)]), stride=1)
     assert [array.shape[2:] for array in several.arrays] == [(8, 8), (9, 17)]
     with pytest.raises(ValueError, match="2 sources"):
         _ = several.array
@@ -65,3 +65,33 @@ def test_the_gpu_encodes_as_the_cpu_does(model, image):
     stack = ae.read(image, axes="TYX")
     cpu, gpu = (ae.encode(model, stack, "multiscale", 2, device=device).array for device in ("cpu", "cuda"))
     np.testing.assert_allclose(gpu, cpu, atol=2e-3)
+
+
+def test_latents_come_at_the_stride_of_the_network(model, image):
+    features = ae.encode(model, ae.read(image, axes="TYX"))
+    assert (features.stride, features.array.shape) == (4, (2, 16, 18, 24))
+
+
+def test_a_stride_that_is_none_is_refused(model, image):
+    with pytest.raises(ValueError, match="stride is 1, 2, 4 or the network's own, 4; got 3"):
+        ae.encode(model, ae.read(image, axes="TYX"), stride=3)
+
+
+@pytest.mark.parametrize("shape", [(40, 48), (48, 40, 3), (40, 48, 1)])
+def test_the_shipped_encoder_takes_any_channels_and_brightness(shape):
+    pixels = np.random.default_rng(0).integers(0, 4000, shape).astype(np.uint16)
+    axes = "YXC"[: len(shape)]
+    features = ae.encode(ae.Autoencoder.shipped(2), ae.read(pixels, axes=axes))
+    assert features.array.shape == (1, 16, shape[0] // 8, shape[1] // 8)
+    assert features.array.std() > 0.01
+
+
+def test_images_in_the_place_of_the_model_are_told_so(model, image):
+    with pytest.raises(TypeError, match="an Autoencoder comes first, then the images; got a ndarray"):
+        ae.encode(image, model)
+
+
+def test_features_are_printed_in_few_lines(model):
+    text = repr(ae.encode(model, [np.zeros((8, 8), np.float32)] * 40))
+    assert len(text.splitlines()) <= 20
+    assert "Features of 40 images: latent, 16 numbers per place, a place is 4 pixels wide" in text

@@ -14,13 +14,14 @@ from torch.nn import functional
 
 from napari_ae_seg.core import devices, filters
 from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.images.stack import Images, as_stack
 from napari_ae_seg.images.tiles import tiles
 
 from .maps import Maps
 
 if TYPE_CHECKING:
     from napari_ae_seg.images.normalize import Normalizer
-    from napari_ae_seg.images.stack import Stack
+    from napari_ae_seg.images.stack import Image, Stack
 
     from .model import Autoencoder
 
@@ -31,17 +32,55 @@ BLOCK = {2: 1024, 3: 192}
 """Side of the blocks of an image whose maps are held in memory at once."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Features:
-    """Features of a stack: one array (N, F, *space / stride) per source."""
+    """What a network says about every place of a stack: one array of numbers per image.
+
+    `encode` makes it; `decode` draws the image again from features of kind "latent" at the network's own stride.
+
+    Parameters
+    ----------
+    arrays : tuple of ndarray
+        Per image (samples, features, *space / stride), float32; sides are rounded up.
+    stride : int
+        Pixels per place, along each axis.
+    kind : {"latent", "multiscale", "decoder"}
+        What was asked for.
+    images : tuple of Image
+        Where the features come from: shape, axes and range of values.
+    normalizer : Normalizer
+        How the values of the images were scaled for the network.
+
+    Examples
+    --------
+    >>> import napari_ae_seg as ae
+    >>> model = ae.train(np.eye(32), ae.TrainingConfig(steps=2), ae.NetworkConfig(levels=2, latents=5))
+    >>> features = ae.encode(model, np.eye(32))
+    >>> features
+    Features of 1 image: latent, 5 numbers per place, a place is 2 pixels wide
+      image: (1, 5, 16, 16)
+    """
 
     arrays: tuple[np.ndarray, ...]
     stride: int
     kind: str
+    images: tuple[Image, ...]
+    normalizer: Normalizer
+
+    def __repr__(self) -> str:
+        count, shown = len(self.arrays), 16
+        wide = f"{self.stride} pixel{'s' * (self.stride != 1)} wide"
+        lines = [
+            f"Features of {count} image{'s' * (count != 1)}: {self.kind}, "
+            f"{self.arrays[0].shape[1]} numbers per place, a place is {wide}"
+        ]
+        pairs = list(zip(self.images, self.arrays, strict=True))
+        lines += [f"  {image.name}: {array.shape}" for image, array in pairs[:shown]]
+        return "\n".join([*lines, *([f"  and {count - shown} more"] if count > shown else [])])
 
     @property
     def array(self) -> np.ndarray:
-        """The features of the one source."""
+        """The features of the one image; ValueError if there are several."""
         if len(self.arrays) != 1:
             raise ValueError(f"there are features of {len(self.arrays)} sources; choose one of `arrays`")
         return self.arrays[0]
@@ -49,29 +88,67 @@ class Features:
 
 def encode(
     model: Autoencoder,
-    stack: Stack,
+    images: Images,
     features: Literal["latent", "multiscale", "decoder"] = "latent",
-    stride: Literal[1, 2, 4] = 1,
+    stride: int = 0,
     device: str = "auto",
     report: Report = silent,
 ) -> Features:
-    """Features of every pixel of `stack`: (N, F, *space / stride) per source, float32.
+    """Features of every place of images, as a network sees them.
 
-    `latent` is the bottleneck, `multiscale` all levels of the encoder, `decoder` the last level of the decoder.
+    Parameters
+    ----------
+    model : Autoencoder
+        The network, of `train`, `Autoencoder.load` or `Autoencoder.shipped`. The shipped encoder takes images of any
+        brightness and number of channels, others those they were trained on.
+    images : Stack, array, path, layer, or list of them
+        What to look at.
+    features : {"latent", "multiscale", "decoder"}, optional
+        "latent" is the bottleneck, "multiscale" every level of the encoder, "decoder" the image as the network
+        redraws it.
+    stride : int, optional
+        Pixels per place: 1, 2, 4 or the network's own. 0 is the network's own for latents, 1 for the others.
+    device : str, optional
+        "auto" takes the GPU if there is one; or "cpu", "cuda", "mps".
+    report : callable, optional
+        Is told of progress; `progress_bar` shows it.
+
+    Returns
+    -------
+    Features
+        An array (samples, features, *space / stride) per image.
+
+    Raises
+    ------
+    ValueError
+        If features or stride are others than these, or the images do not fit the network.
+    TypeError
+        If the network is no Autoencoder.
+
+    Examples
+    --------
+    >>> import napari_ae_seg as ae
+    >>> model = ae.Autoencoder.shipped(2)
+    >>> ae.encode(model, np.eye(64)).array.shape, model.net.stride
+    ((1, 16, 8, 8), 8)
+    >>> ae.encode(model, np.eye(64), stride=1).array.shape
+    (1, 16, 64, 64)
     """
     if features not in ("latent", "multiscale", "decoder"):
         raise ValueError(f"features is latent, multiscale or decoder, got {features!r}")
-    if stride not in (1, 2, 4):
-        raise ValueError(f"stride is 1, 2 or 4, got {stride}")
-    check_channels(model, stack)
+    model, stack = fitting(model, images)
+    own = model.net.stride
+    stride = stride or (own if features == "latent" else 1)
+    if stride not in (1, 2, 4, own):
+        raise ValueError(f"stride is 1, 2, 4 or the network's own, {own}; got {stride}")
     model = model.on(device)
     arrays = []
-    for source in range(len(stack)):
-        image = stack[source].image
+    for image in stack.images:
         count, space = image.shape[0], image.shape[2:]
         out: np.ndarray | None = None
         align = math.lcm(model.net.align, stride)
-        halo = model.net.halo + model.net.decode_halo + align
+        halo = model.net.halo + model.net.decode_halo
+        halo += -halo % align
         todo = list(product(range(count), tiles(space, sides(space, align=align), halo, align)))
         for done, (n, tile) in enumerate(todo):
             report(Progress("encode", done, len(todo)))
@@ -80,9 +157,22 @@ def encode(
             if out is None:
                 out = np.zeros((count, len(block), *(-(-s // stride) for s in space)), np.float32)
             out[n][scaled(tile.core, stride)] = block[scaled(tile.inner, stride)].cpu().numpy()
+        report(Progress("encode", len(todo), len(todo)))
         assert out is not None  # a stack has no empty axes
         arrays.append(out)
-    return Features(tuple(arrays), stride, features)
+    return Features(tuple(arrays), stride, features, stack.images, model.normalizer)
+
+
+def fitting(model: Autoencoder, images: Images) -> tuple[Autoencoder, Stack]:
+    """The model as it takes `images`, and their Stack; TypeError or ValueError if they do not go together."""
+    from .model import Autoencoder
+
+    if not isinstance(model, Autoencoder):
+        raise TypeError(f"an Autoencoder comes first, then the images; got a {type(model).__name__}")
+    stack = as_stack(images)
+    model = model.suited_to(stack)
+    check_channels(model, stack)
+    return model, stack
 
 
 def encode_array(

@@ -16,6 +16,7 @@ from napari_ae_seg.config import NetworkConfig, TrainingConfig
 from napari_ae_seg.core import devices
 from napari_ae_seg.images.normalize import Normalizer
 from napari_ae_seg.images.sample import BUDGET, Block, normalized
+from napari_ae_seg.images.stack import Images, as_stack
 
 from .finish import JUDGED
 from .fit import Fit
@@ -39,13 +40,28 @@ _UNKNOWN = 400 * 2**20
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training will probably take."""
+    """What a training will probably take; printed, it is a sentence.
+
+    Parameters
+    ----------
+    seconds : float
+        Time.
+    bytes : int
+        Main memory of the whole process at its peak.
+    device_bytes : int
+        Memory on the GPU, 0 if there is none.
+    device : str
+        Where it is trained.
+
+    Examples
+    --------
+    >>> print(Estimate(12.3, 2**30, 0, "cpu"))
+    about 12 s and 1.0 GiB of memory, on cpu
+    """
 
     seconds: float
     bytes: int
-    """Main memory of the whole process at its peak."""
     device_bytes: int
-    """Memory on the GPU, 0 if there is none."""
     device: str
 
     def __str__(self) -> str:
@@ -53,9 +69,35 @@ class Estimate:
         return f"about {self.seconds:.0f} s and {self.bytes / 2**30:.1f} GiB of memory{gpu}, on {self.device}"
 
 
-def estimate(stack: Stack, training: TrainingConfig | None = None, network: NetworkConfig | None = None) -> Estimate:
-    """Time and memory that training a network on `stack` takes, from a few steps on noise; no pixel is read."""
-    training, network = training or TrainingConfig(), network or NetworkConfig()
+def estimate(images: Images, training: TrainingConfig | None = None, network: NetworkConfig | None = None) -> Estimate:
+    """Time and memory that training a network on images takes, from a few steps on noise; no pixel is read.
+
+    Parameters
+    ----------
+    images : Stack, array, path, layer, or list of them
+        What is to be learnt from.
+    training : TrainingConfig, optional
+        How it is to be learnt.
+    network : NetworkConfig, optional
+        The shape of the network.
+
+    Returns
+    -------
+    Estimate
+        Seconds and bytes.
+
+    Raises
+    ------
+    TypeError
+        If a configuration stands in the place of another.
+
+    Examples
+    --------
+    >>> import napari_ae_seg as ae
+    >>> ae.estimate(np.eye(32), ae.TrainingConfig(steps=10), ae.NetworkConfig(levels=2)).seconds > 0
+    True
+    """
+    training, network, stack = TrainingConfig.of(training), NetworkConfig.of(network), as_stack(images)
     stack = stack.with_ndim(network.ndim) if network.ndim else stack
     network = network.but(ndim=stack.ndim, latents=network.latents or _GUESSED)
     before = _resident()

@@ -17,6 +17,7 @@ from napari_ae_seg.config import NetworkConfig, TrainingConfig
 from napari_ae_seg.core import devices
 from napari_ae_seg.core.progress import Progress, Report, silent
 from napari_ae_seg.images.patches import PatchSampler
+from napari_ae_seg.images.stack import Images, as_stack
 
 from . import checkpoint
 from .finish import finish
@@ -37,28 +38,69 @@ _CHECKED = 8
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of training."""
+    """One step of training, as a loop over a `Fit` gives it.
+
+    Parameters
+    ----------
+    number : int
+        Counted from 1.
+    steps : int
+        How many there will be.
+    loss : float
+        On this step's batch.
+    validation : float or None
+        Loss on patches kept apart, at the steps that check it.
+    seconds : float
+        Time spent training so far.
+    eta : float
+        Seconds that are left.
+    rate : float
+        Learning rate.
+    parts : dict
+        Parts of the loss, each before its weight.
+
+    Examples
+    --------
+    >>> import napari_ae_seg as ae
+    >>> [step.number for step in ae.Fit.on(np.eye(32), ae.TrainingConfig(steps=2), ae.NetworkConfig(levels=2))]
+    [1, 2]
+    """
 
     number: int
-    """Counted from 1."""
     steps: int
     loss: float
     validation: float | None
-    """Loss on patches kept apart, at the steps that check it."""
     seconds: float
-    """Time spent training so far."""
     eta: float
-    """Seconds that are left."""
     rate: float
-    """Learning rate."""
     parts: dict[str, float]
-    """Parts of the loss, each before its weight."""
 
 
 class Fit:
-    """Training: iterate to train, stop iterating to pause, iterate again to go on exactly as if never paused.
+    """A training: iterate to train, stop iterating to pause, iterate again to go on exactly as if never paused.
 
-    `fit.model` is at any time the autoencoder learnt so far, ready for use.
+    `Fit.on` makes it. `fit.model` is at any time the autoencoder learnt so far, ready for use.
+
+    Parameters
+    ----------
+    material : Material
+        What is learnt from.
+    training : TrainingConfig
+        How.
+    net : torch.nn.Module
+        What learns.
+    threads : int
+        CPU threads; the result depends on their number in the last bits.
+
+    Examples
+    --------
+    >>> import napari_ae_seg as ae
+    >>> fit = ae.Fit.on(np.eye(32), ae.TrainingConfig(steps=3), ae.NetworkConfig(levels=2))
+    >>> for step in fit:
+    ...     if step.number == 2:
+    ...         break
+    >>> fit.finished, [step.number for step in fit], fit.model.ndim
+    (False, [3], 2)
     """
 
     def __init__(self, material: Material, training: TrainingConfig, net: Net, threads: int) -> None:
@@ -84,14 +126,47 @@ class Fit:
     @classmethod
     def on(
         cls,
-        stack: Stack,
+        images: Images,
         training: TrainingConfig | None = None,
         network: NetworkConfig | None = None,
         model: Autoencoder | None = None,
         report: Report = silent,
     ) -> Fit:
-        """The training of a new network on `stack`; or of `model`, which keeps its network and normaliser."""
-        training = training or TrainingConfig()
+        """The training of a new network on images, or of a model that is trained further.
+
+        Parameters
+        ----------
+        images : Stack, array, path, layer, or list of them
+            What to learn from.
+        training : TrainingConfig, optional
+            How to learn.
+        network : NetworkConfig, optional
+            The shape of a new network.
+        model : Autoencoder, optional
+            To be trained further; it keeps its network and its scaling of values.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Fit
+            Nothing is learnt before it is iterated.
+
+        Raises
+        ------
+        ValueError
+            If both a model and another network are given, or the images do not fit the model.
+        TypeError
+            If a configuration stands in the place of another.
+
+        Examples
+        --------
+        >>> import napari_ae_seg as ae
+        >>> ae.Fit.on(np.eye(32), ae.TrainingConfig(steps=3))
+        Fit: step 0 of 3, conv network, 2D
+        """
+        training, stack = TrainingConfig.of(training), as_stack(images)
+        network = None if network is None else NetworkConfig.of(network)
         if model is not None and network not in (None, model.network):
             raise ValueError("a model that is trained further keeps its network: give network or model, not both")
         threads = devices.use_threads(training.threads)
@@ -110,6 +185,12 @@ class Fit:
         fit = cls(material, training, net, threads)
         fit.origin["latents"] = sentence
         return fit
+
+    def __repr__(self) -> str:
+        loss = f", loss {self.history[-1]['loss']:.4g}" if self.history else ""
+        why = f", stopped: {self.stopped}" if self.stopped else ""
+        net = self.learner.net
+        return f"Fit: step {self.number} of {self.training.steps}{loss}, {net.config.kind} network, {net.ndim}D{why}"
 
     def __iter__(self) -> Iterator[Step]:
         devices.use_threads(self.threads)
@@ -130,15 +211,61 @@ class Fit:
         return self._model[1]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """A checkpoint at `path`, from which training goes on exactly."""
+        """Write a checkpoint, from which training goes on exactly.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+
+        Examples
+        --------
+        >>> import tempfile, napari_ae_seg as ae
+        >>> fit = ae.Fit.on(np.eye(32), ae.TrainingConfig(steps=2), ae.NetworkConfig(levels=2))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fit.save(f"{folder}/run.checkpoint")
+        ...     len(list(ae.Fit.load(f"{folder}/run.checkpoint", np.eye(32))))
+        2
+        """
         checkpoint.write(path, self)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], stack: Stack, report: Report = silent) -> Fit:
-        """The training that `save` left at `path`, on the same images."""
+    def load(cls, path: str | os.PathLike[str], images: Images, report: Report = silent) -> Fit:
+        """The training that `save` left in a file, to go on with the same images.
+
+        Parameters
+        ----------
+        path : path
+            The checkpoint.
+        images : Stack, array, path, layer, or list of them
+            Those it was trained on.
+        report : callable, optional
+            Is told of progress.
+
+        Returns
+        -------
+        Fit
+            At the step where it was saved.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is damaged or no checkpoint.
+        ValueError
+            If it was trained on other images.
+
+        Examples
+        --------
+        >>> import tempfile, napari_ae_seg as ae
+        >>> fit = ae.Fit.on(np.eye(32), ae.TrainingConfig(steps=2), ae.NetworkConfig(levels=2))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fit.save(f"{folder}/run.checkpoint")
+        ...     len(list(ae.Fit.load(f"{folder}/run.checkpoint", np.eye(32))))
+        2
+        """
         saved = checkpoint.read(path)
         report(Progress("sample", 0, 1))
-        material = Material.of(stack.with_ndim(saved.network.ndim), saved.training.seed, saved.normalizer)
+        material = Material.of(as_stack(images).with_ndim(saved.network.ndim), saved.training.seed, saved.normalizer)
         report(Progress("sample", 1, 1))
         if material.fingerprint() != saved.meta["fingerprint"]:
             raise ValueError(f"{path} was trained on other images: {', '.join(saved.meta['trained_on'])}")
@@ -203,20 +330,47 @@ class Fit:
 
 
 def train(
-    stack: Stack,
+    images: Images,
     training: TrainingConfig | None = None,
     network: NetworkConfig | None = None,
     report: Report = silent,
     model: Autoencoder | None = None,
 ) -> Autoencoder:
-    """An autoencoder trained on `stack`, anew or from `model` on.
+    """Train an autoencoder on images, anew or from a model on; `Fit.on` does it step by step.
 
+    Parameters
+    ----------
+    images : Stack, array, path, layer, or list of them
+        What to learn from.
+    training : TrainingConfig, optional
+        How to learn.
+    network : NetworkConfig, optional
+        The shape of a new network.
+    report : callable, optional
+        Is told of progress; `progress_bar` shows it.
+    model : Autoencoder, optional
+        To be trained further; it keeps its network and its scaling of values.
+
+    Returns
+    -------
+    Autoencoder
+        The trained model.
+
+    Raises
+    ------
+    ValueError
+        If both a model and another network are given, or the images do not fit the model.
+    TypeError
+        If a configuration stands in the place of another.
+
+    Examples
+    --------
     >>> import napari_ae_seg as ae
-    >>> model = ae.train(ae.read(np.eye(32)), ae.TrainingConfig(steps=2), ae.NetworkConfig(levels=2, latents=5))
+    >>> model = ae.train(np.eye(32), ae.TrainingConfig(steps=2), ae.NetworkConfig(levels=2, latents=5))
     >>> model.net.latents, model.history[-1]["step"]
     (5, 2)
     """
-    fit = Fit.on(stack, training, network, model, report)
+    fit = Fit.on(images, training, network, model, report)
     for step in fit:
         report(Progress("train", step.number, step.steps, f"loss {step.loss:.3f}"))
     return fit.model

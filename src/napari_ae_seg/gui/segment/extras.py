@@ -67,7 +67,7 @@ def _latents(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
 
     one = result.request.stack[number]
     image = one.image
-    latents = encode(result.segmenter.model, one, "latent", 1).array  # (N, F, *space)
+    latents = encode(result.segmenter.model, one, stride=1).array  # (N, F, *space)
     colors = as_colors(latents)
     return np.stack([image.to_source(np.ascontiguousarray(colors[:, part])) for part in range(3)], -1), {"rgb": True}
 
