@@ -10,10 +10,10 @@ import torch
 import napari_ae_seg as ae
 from napari_ae_seg.autoencoder.encode import TILE, pad_to
 from napari_ae_seg.autoencoder.nets.cost import flops
+from napari_ae_seg.clustering.clusters import Clusters
 from napari_ae_seg.core.progress import silent
 from napari_ae_seg.images.tiles import tiles
-from napari_ae_seg.segmenter.label import Labeller
-from napari_ae_seg.segmenter.small_clusters import Survivors
+from napari_ae_seg.segmenter.label import FeatureReader
 
 from .timing import best
 
@@ -63,12 +63,11 @@ def encode_and_assign() -> None:
     for features in ("latent", "auto"):
         config = ae.SegmentationConfig(n_clusters=5, features=features, threads=2)
         one = ae.Segmenter.fit(model, stack, config)
-        scorer = Survivors(one.clusters)
-        labeller = Labeller(model, model.normalizer, one.space, scorer, config, one.anisotropy, one.grid)
+        reader = FeatureReader(model, model.normalizer, one.space, one.grid)
 
-        def assign(labeller: Labeller = labeller) -> None:
-            for _, maps in labeller.encoded(stack.image, 0, silent):
-                labeller.scorer.scores(labeller.space.transform(maps)).max(0)
+        def assign(reader: FeatureReader = reader, clusters: Clusters = one.clusters) -> None:
+            for _, maps in reader.encoded(stack.image, 0, silent):
+                clusters.scores(reader.space.transform(maps)).max(0)
 
         name = "features=latent" if features == "latent" else f"the default ({one.space.name})"
         aim = " (aim 1.15)" if features == "latent" else ""

@@ -1,11 +1,12 @@
 """Edits: what a person changed is a value; labels follow, numbers last, undo is the value before."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from napari_ae_seg.segmenter.edits import Edits, History
+from napari_ae_seg.segmenter.edits import Edits
 
 LABELS = np.array([[0, 1, 2], [3, 4, 5]])
 
@@ -53,7 +54,6 @@ def test_painted_pixels_are_kept_and_later_strokes_win():
     first[0, :2], second[0, 1], second[1, 0] = 5, 0, 7
     painted = Edits().paint("a.tif", first).paint("a.tif", second).painted["a.tif"]
     assert painted.apply(LABELS).tolist() == [[5, 0, 2], [7, 4, 5]]
-    assert painted.strokes(background=9).tolist() == [[5, 9, 0], [7, 0, 0]]
 
 
 def test_what_was_painted_on_another_shape_is_refused():
@@ -75,17 +75,7 @@ def test_all_of_it_survives_a_file():
     )
     meta, arrays = edits.state()
     assert Edits.from_state(json.loads(json.dumps(meta)), arrays) == edits
-    assert Edits.from_state(json.loads(json.dumps(meta)), arrays) != edits.unpaint("a")
-
-
-def test_undo_and_redo_walk_the_values():
-    first = Edits().merge(1, 2)
-    second = first.rename(1, "cells")
-    history = History().do(first).do(second)
-    assert history.undo().now == first
-    assert history.undo().undo().undo().now == Edits()
-    assert history.undo().redo().redo().now == second
-    assert history.undo().do(first.hide(3)).redo().now == first.hide(3)
+    assert Edits.from_state(json.loads(json.dumps(meta)), arrays) != replace(edits, painted={})
 
 
 @pytest.mark.parametrize("labels", [(1,), (1, 1), (0, 1)])

@@ -8,7 +8,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 
 from napari_ae_seg.clustering.forest import DEPTH, LEAF, TREES, fit_forest
-from napari_ae_seg.segmenter.guide import Guide, fit_guide, keep_painted, painted_places
+from napari_ae_seg.segmenter.guidance import Guide, fit_guide, painted_places
 
 RNG = np.random.default_rng(0)
 CENTERS = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
@@ -65,14 +65,6 @@ def test_a_cluster_speaks_for_what_was_painted_in_it_or_for_its_own_label():
     assert guide.labels == (2, 7)
     assert chances.argmax(1).tolist() == [1, 0]
     assert np.allclose(chances.sum(1), 1)
-
-
-def test_painted_pixels_are_kept_exactly():
-    labels, strokes = RNG.integers(1, 4, (20, 20)), np.zeros((20, 20), int)
-    strokes[3, 2:9] = 7
-    kept = keep_painted(labels, strokes)
-    assert (kept[3, 2:9] == 7).all()
-    assert np.array_equal(kept[strokes == 0], labels[strokes == 0])
 
 
 def test_strokes_are_read_on_the_grid_of_the_features():

@@ -56,7 +56,7 @@ def test_finer_segments_block_by_block_equal_the_whole(model, stack, features, c
 
 
 def test_blocks_larger_than_memory_give_the_same(fitted, stack, segments, monkeypatch):
-    monkeypatch.setattr("napari_ae_seg.segmenter.label.SCORES", 0)
+    monkeypatch.setattr("napari_ae_seg.segmenter.clustered.SCORES", 0)
     out = np.zeros(segments.labels.shape, np.int32)
     streamed = fitted.apply(stack, out=out)
     assert np.array_equal(out, segments.labels)

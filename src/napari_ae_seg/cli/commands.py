@@ -75,7 +75,7 @@ def segment(images: Sequence[Path], out: Path, asked: dict[str, Any], fields: di
         if asked["save_model"]:
             segmenter.save(asked["save_model"])
             talk.say(f"model: {asked['save_model']}")
-        if fields.get("report") and segmenter.method != "regions":
+        if fields.get("report") and not segmenter.by_region:
             with talk.account.stage("stability"):
                 talk.account.facts["stability"] = round(stability(segmenter), 4)
         talk.account.facts |= {"sentence": segmenter.sentence, "curve": segmenter.clusters.curve}

@@ -60,6 +60,28 @@ class Tree:
         groups = min(max(groups, 1), self.leaves)
         return np.asarray(self._names[self._groups[self.leaves - groups]])
 
+    def lookup(self, groups: int) -> np.ndarray:
+        """(K + 1,) the segment of each cluster 1..K at a cut into `groups`, at most K; 0 keeps the clusters.
+
+        Entry 0 is 0: what is no cluster stays none.
+        """
+        if not groups:
+            return np.arange(self.k + 1)
+        names = self.cut_colors(min(groups, self.k)) + 1
+        return np.concatenate([[0], names[np.searchsorted(self.owner, np.arange(self.k))]])
+
+    def segments(self, leaves: np.ndarray, groups: int) -> np.ndarray:
+        """The segment (1 or more) of every pixel of known leaf when the tree is cut into `groups`; 0 where it is -1.
+
+        It is the tree that is cut, whatever an image holds of it: a segment means the same in every image.
+        """
+        return np.asarray(np.append(self.cut_colors(groups) + 1, 0)[leaves], np.int32)
+
+    def leaves_of(self, features: Tensor, labels: np.ndarray) -> np.ndarray:
+        """The leaf of every pixel by its `features` (F, *space), within its cluster of `labels` 1..K; -1 at 0."""
+        inside = torch.from_numpy(labels).long().to(features.device) - 1
+        return self.descend(features, inside).cpu().numpy()
+
     def descend(self, features: Tensor, labels: Tensor) -> Tensor:
         """Leaf index (*grid) of each place of `features` (F, *grid): the nearest leaf of its own cluster.
 

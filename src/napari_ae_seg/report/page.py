@@ -136,7 +136,7 @@ def _choice(explored: Sequence[Exploration]) -> str:
             (k, curve[k]) if k in curve else None, whole=True,
         )  # fmt: skip
         row.append(markup.chart(chart, "How well and how surely so many clusters describe places they have not seen."))
-    if segmenter.method != "regions":
+    if not segmenter.by_region:
         fits = resampled(segmenter.clusters, segmenter.config)
         words.append(
             f"Clustered again from random halves of the sample, {len(fits)} times, the clusters agree with a mean "

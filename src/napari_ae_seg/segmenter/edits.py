@@ -66,12 +66,6 @@ class Painted:
         out.ravel()[self.where] = self.labels
         return out
 
-    def strokes(self, background: int = 0) -> np.ndarray:
-        """The painted labels in an array of 0s, what is painted as background as `background`: int32 of this shape."""
-        out = np.zeros(self.shape, dtype=np.int32)
-        out.ravel()[self.where] = np.where(self.labels > 0, self.labels, background)
-        return out
-
 
 @dataclass(frozen=True)
 class Edits:
@@ -157,10 +151,6 @@ class Edits:
         where = np.flatnonzero(drawn >= 0)
         return replace(self, painted={**self.painted, image: Painted(strokes.shape, where, drawn.ravel()[where])})
 
-    def unpaint(self, image: str) -> Edits:
-        """What was painted on `image` is forgotten."""
-        return replace(self, painted={name: kept for name, kept in self.painted.items() if name != image})
-
     def highest(self, most: int) -> int:
         """The highest number in use, where the clusters go up to `most`."""
         named = [*self.merged, *self.names, *self.colors, *self.cleared, *self.hidden]
@@ -227,29 +217,3 @@ class Edits:
             tuple(splits),
             painted,
         )
-
-
-@dataclass(frozen=True)
-class History:
-    """Edits, those before and those undone; every method gives a new History.
-
-    >>> history = History().do(Edits().rename(1, "nuclei"))
-    >>> history.undo().now.names, history.undo().redo().now.names
-    ({}, {1: 'nuclei'})
-    """
-
-    now: Edits = field(default_factory=Edits)
-    before: tuple[Edits, ...] = ()
-    after: tuple[Edits, ...] = ()
-
-    def do(self, edits: Edits) -> History:
-        """`edits` are in force; what was undone is forgotten."""
-        return History(edits, (*self.before, self.now))
-
-    def undo(self) -> History:
-        """One step back, if there is one."""
-        return History(self.before[-1], self.before[:-1], (*self.after, self.now)) if self.before else self
-
-    def redo(self) -> History:
-        """The last undone step again, if there is one."""
-        return History(self.after[-1], (*self.before, self.now), self.after[:-1]) if self.after else self

@@ -15,9 +15,9 @@ from napari_ae_seg.core.errors import ModelFileError
 from napari_ae_seg.features.space import FeatureSpace
 
 from .edits import Edits
-from .fit import Sample
-from .guide import Guide
-from .small_clusters import Survivors
+from .fit import FittingSample
+from .guidance import Guide
+from .small_clusters import WeightedClusters
 
 Arrays = dict[str, np.ndarray]
 
@@ -36,7 +36,7 @@ OPTIONAL: dict[str, Any] = {"guide": Guide, "guide_space": FeatureSpace}
 SAMPLE = ("x", "latents", "intensity")
 
 
-def pack(fields: Mapping[str, Any], kept: Survivors) -> tuple[dict[str, Any], Arrays]:
+def pack(fields: Mapping[str, Any], kept: WeightedClusters) -> tuple[dict[str, Any], Arrays]:
     """Header and arrays for the `fields` of a segmenter, with what keeps its clusters in the picture."""
     header: dict[str, Any] = {}
     arrays: Arrays = {f"sample/{name}": getattr(fields["sample"], name) for name in SAMPLE}
@@ -49,10 +49,10 @@ def pack(fields: Mapping[str, Any], kept: Survivors) -> tuple[dict[str, Any], Ar
             arrays |= {f"{name}/{key}": array for key, array in own.items()}
     plain = {name: list(fields[name]) if isinstance(fields[name], tuple) else fields[name] for name in PLAIN}
     config = fields["config"].model_dump(mode="json")
-    return {**header, "segmenter": {**plain, "config": config, "survivors": kept.state()}}, arrays
+    return {**header, "segmenter": {**plain, "config": config, "small_clusters": kept.state()}}, arrays
 
 
-def unpack(header: Mapping[str, Any], arrays: Arrays, path: str) -> tuple[dict[str, Any], Survivors]:
+def unpack(header: Mapping[str, Any], arrays: Arrays, path: str) -> tuple[dict[str, Any], WeightedClusters]:
     """What `pack` was given; ModelFileError if the file at `path` holds something else."""
     if "segmenter" not in header:
         raise ModelFileError(f"{path} holds an autoencoder without clusters: fit a Segmenter on it first")
@@ -60,10 +60,10 @@ def unpack(header: Mapping[str, Any], arrays: Arrays, path: str) -> tuple[dict[s
         about = header["segmenter"]
         fields = {field: kind.from_state(header[name], _under(name, arrays)) for name, (field, kind) in PARTS.items()}
         fields |= {name: tuple(about[name]) if isinstance(about[name], list) else about[name] for name in PLAIN}
-        fields |= {"config": SegmentationConfig(**about["config"]), "sample": Sample(**_under("sample", arrays))}
+        fields |= {"config": SegmentationConfig(**about["config"]), "sample": FittingSample(**_under("sample", arrays))}
         fields |= {n: kind.from_state(header[n], _under(n, arrays)) for n, kind in OPTIONAL.items() if n in header}
-        kept = {name: tuple(value) for name, value in about["survivors"].items()}
-        return fields, Survivors(fields["clusters"], **kept)
+        kept = {name: tuple(value) for name, value in about["small_clusters"].items()}
+        return fields, WeightedClusters(fields["clusters"], **kept)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{path} lacks a part of a segmenter ({error}): another version wrote it") from error
 

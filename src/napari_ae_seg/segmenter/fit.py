@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ BUDGET = 2_000_000
 DEFERRING = ("auto", "joint")
 """Methods that leave open how places become clusters: joint refinement tunes the encoder, then does as usual."""
 CANVAS = 300_000
-"""Cells of features that are kept to see which clusters survive smoothing."""
+"""Cells of features that are kept to see what smoothing leaves of each cluster."""
 
 
 UNTOUCHED = "Joint fine-tuning had nothing to do: these features do not use the encoder."
@@ -43,8 +43,8 @@ REGIONS = "Whole regions are merged by what they look like and by the edges betw
 
 
 @dataclass(frozen=True)
-class View:
-    """What the places of a stack are told apart by."""
+class FittedFeatures:
+    """The features in which the places of a stack are clustered."""
 
     model: Autoencoder
     maps: list[Maps]
@@ -56,8 +56,8 @@ class View:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Places of the fitting stack, with what the clusters need to know of them."""
+class FittingSample:
+    """The sampled places that clusters are fitted on."""
 
     x: np.ndarray
     """(n, F) features."""
@@ -101,7 +101,9 @@ def fitting_maps(
     return maps
 
 
-def sample_places(maps: Sequence[Maps], space: FeatureSpace, count: int, seed: int) -> tuple[Sample, list[Patch]]:
+def sample_places(
+    maps: Sequence[Maps], space: FeatureSpace, count: int, seed: int
+) -> tuple[FittingSample, list[Patch]]:
     """At most `count` valid places of `maps`, spread evenly over the blocks by their size; and blocks of features."""
     rng = np.random.default_rng(seed)
     valid = [_cells(one.valid, space.grid).cpu().numpy().ravel() for one in maps]
@@ -123,7 +125,7 @@ def sample_places(maps: Sequence[Maps], space: FeatureSpace, count: int, seed: i
         where = np.stack(np.unravel_index(places, size)) * space.grid
         latents.append(_at(one.levels[-1], where // one.strides[-1]))
         intensity.append(_at(one.raw, where).mean(1))
-    return Sample(np.concatenate(x), np.concatenate(latents), np.concatenate(intensity)), canvas
+    return FittingSample(np.concatenate(x), np.concatenate(latents), np.concatenate(intensity)), canvas
 
 
 def shipped_for(stack: Stack, config: SegmentationConfig) -> Autoencoder:
@@ -141,27 +143,29 @@ def default_model(stack: Stack, config: SegmentationConfig, report: Report) -> A
     return train(stack, training, report=report)
 
 
-def view(
+def fit_features(
     model: Autoencoder,
     stack: Stack,
     config: SegmentationConfig,
     grid: int,
     anisotropy: tuple[float, ...],
     report: Report,
-) -> View:
+) -> FittedFeatures:
     """The features that `stack` calls for, through `model`, or one fine-tuned if the method and the features ask it."""
     placed = config.but(stride=grid)
     maps = fitting_maps(model, stack, config, grid, report, fit_normalizer(model, stack, config))
     report(Progress("cluster", 0, 1))
     space, method, why = choose(placed, maps, anisotropy)
     if config.method != "joint":
-        return View(model, maps, space, method, why)
+        return FittedFeatures(model, maps, space, method, why)
     if space.sources == {"raw"}:
-        return View(model, maps, space, method, f"{why} {UNTOUCHED}")
+        return FittedFeatures(model, maps, space, method, f"{why} {UNTOUCHED}")
     model = refine(model, fitting_blocks(stack, config), config, report)
     maps = fitting_maps(model, stack, config, grid, report, fit_normalizer(model, stack, config))
     space = fit_space(placed.but(features=space.name), maps, anisotropy)
-    return View(model, maps, space, method, f"{why} The encoder was fine-tuned for it in {config.refine_steps} steps.")
+    return FittedFeatures(
+        model, maps, space, method, f"{why} The encoder was fine-tuned for it in {config.refine_steps} steps."
+    )
 
 
 def choose(
@@ -171,8 +175,9 @@ def choose(
     if config.features != "auto":
         space = fit_space(config, maps, anisotropy)
         return space, method_of(config.method, space.name), space.sentence
-    if config.method == "regions":
-        return _region_space(config, maps, anisotropy), "regions", REGIONS
+    if config.method in OWN_FEATURES:
+        fit_own, why = OWN_FEATURES[config.method]
+        return fit_own(config, maps, anisotropy), config.method, why
     space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
     return space, method if config.method in DEFERRING else config.method, choice.sentence
 
@@ -186,6 +191,12 @@ def _region_space(config: SegmentationConfig, maps: list[Maps], anisotropy: tupl
     return fit_space(config.but(features="mixed"), maps, anisotropy)
 
 
+OWN_FEATURES: dict[str, tuple[Callable[..., FeatureSpace], str]] = {"regions": (_region_space, REGIONS)}
+"""Methods that choose their features for themselves, and what they say about it."""
+NUMBERED_BY = {"regions": "kmeans"}
+"""Methods that do not cluster places, with the one whose clusters number what they find."""
+
+
 def method_of(asked: str, features: str) -> str:
     """The method that is meant where the features are known.
 
@@ -197,14 +208,15 @@ def method_of(asked: str, features: str) -> str:
     return "spherical" if features == "texture" else "kmeans"
 
 
-def cluster(sample: Sample, config: SegmentationConfig, method: str, previous: Clusters | None) -> tuple[Clusters, str]:
+def cluster(
+    sample: FittingSample, config: SegmentationConfig, method: str, previous: Clusters | None
+) -> tuple[Clusters, str]:
     """Clusters of the sample, numbered by brightness or like the `previous` ones, and a sentence on their number."""
     k, curve, why = config.n_clusters, {}, ""
     if not k:
         choice = choose_k(sample.x, config, method)
         k, curve, why = choice.k, choice.curve, choice.sentence
-    places = "kmeans" if method == "regions" else method
-    clusters = replace(fit_clusters(sample.x, config, places, k), curve=curve)
+    clusters = replace(fit_clusters(sample.x, config, NUMBERED_BY.get(method, method), k), curve=curve)
     why = " ".join(part for part in (why, clusters.note) if part)
     if previous is not None and previous.sample.shape[1] == clusters.sample.shape[1]:
         return matched(clusters, previous), why

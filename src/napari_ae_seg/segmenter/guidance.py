@@ -1,56 +1,130 @@
-"""Guidance: strokes on an image steer a fitted segmenter, on features made once and without training."""
+"""Guidance: strokes with labels teach a small forest on the features, and the rest of the image follows.
+
+Features are made once and nothing is trained anew. Labels that nobody painted stay what they were, wherever a place is
+unlike every stroke.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from napari_ae_seg.clustering.forest import Forest, fit_forest
 from napari_ae_seg.features.fit import fit_space
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.images.stack import Stack
 
 from . import smooth
+from .clustered import ByCluster
 from .fit import fit_normalizer, fitting_maps
-from .guide import Guide, fit_guide, guide_space, painted_places
 from .label import Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.config import SegmentationConfig
     from napari_ae_seg.core.progress import Report
     from napari_ae_seg.images.stack import Image
 
-    from .edits import Edits
-    from .small_clusters import Survivors
-
 OTHERS = 4000
 """Places drawn anywhere, whose labels stay if they are unlike every stroke."""
+SMOOTHING = 0.15
+"""Share of the smoothing of clusters that suits guided labels: the forest's probabilities are less torn."""
+
+BLUR = (0.0, 1.0, 2.0, 4.0, 8.0)
+NETWORK = (2.0, 6.0)
+"""Sigmas in pixels at which a guide looks at the image, and at the principal channels of the network's levels."""
+
+TRUSTED, CORRECTED = 0.65, 0.5
+"""Weight of the cluster of a place beside the forest; and where the person corrects what the clusters say."""
+
+_MOST = 4000  # painted places a forest is fitted on
+_SURE = 1e-3  # least probability
+_UNPAINTED = 0.5  # weight of a cluster's own label beside painted ones
+_EVER = (0.05, 0.0025)  # of any label in any cluster: where strokes speak for clusters, and where these are accepted
+_ALIKE = 0.95  # share of a stroke's own places that count as like it
+_OVER = 0.2  # share of a stroke that lies in a segment from which this counts as painted over
+_APART = 0.8  # share of the spread that two clear groups explain: of evenly spread values it is .75
+_FEW = 500
 
 
 @dataclass(frozen=True)
-class Guided:
-    """Clusters with a guide on top: what a place is, by its cluster and by what is like the strokes.
+class Guide:
+    """What strokes taught: how likely each label is at places of given features."""
 
-    Features are those of the clusters followed by those of the guide.
+    labels: tuple[int, ...]
+    """The labels it tells apart, ascending"""
+    painted: tuple[int, ...]
+    """Those of them that strokes were painted in; the others keep their places unless these are like a stroke."""
+    forest: Forest
+    places: np.ndarray
+    """(n, F) features of the clusters at painted places"""
+    named: np.ndarray
+    """(n,) their labels"""
+    accepted: float = 0.0
+    """How far the labels that were there before are right where nobody painted, 0 to 1"""
+    trusted: float = CORRECTED
+    """Weight of the cluster of a place beside what the forest says of it"""
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Log probabilities (len(labels), *grid) at `features` (F, *grid), as the forest sees them."""
+        flat = features.flatten(1).detach().cpu().numpy()
+        found = torch.from_numpy(self.forest.probabilities(flat)).to(features.device)
+        return found.clamp_min(_SURE).reshape(-1, *features.shape[1:]).log()
+
+    def chances(self, memberships: np.ndarray, lookup: np.ndarray) -> np.ndarray:
+        """How likely each label is in each cluster, (K, labels): rows sum to 1.
+
+        `memberships` (K, n) of the painted places; `lookup` (K + 1,) the present label of each cluster 0..K, which
+        speaks for the labels that nobody painted, and for the others as far as it is accepted.
+        """
+        columns = []
+        for label in self.labels:
+            before = (lookup[1:] == label).astype(float)
+            if label not in self.painted:
+                columns.append(_UNPAINTED * before)
+                continue
+            strokes = memberships[:, self.named == label].mean(1)
+            share = self.accepted if before.any() else 0.0
+            columns.append((1 - share) * strokes + share * before)
+        table = np.stack(columns, axis=1) + np.interp(self.accepted, (0, 1), _EVER)
+        return np.asarray(table / table.sum(1, keepdims=True))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Plain values and arrays for `from_state`."""
+        arrays = {f"forest_{name}": array for name, array in self.forest.state()[1].items()}
+        meta: dict[str, Any] = {name: list(getattr(self, name)) for name in ("labels", "painted")}
+        meta |= {"accepted": self.accepted, "trusted": self.trusted}
+        return meta, {**arrays, "places": self.places, "named": self.named}
+
+    @classmethod
+    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Guide:
+        """The guide that `state` described."""
+        trees = {name.removeprefix("forest_"): array for name, array in arrays.items() if name.startswith("forest_")}
+        forest = Forest.from_state({}, trees)
+        known = tuple(meta["labels"]), tuple(meta["painted"])
+        accepted, trusted = meta.get("accepted", 0.0), meta.get("trusted", CORRECTED)  # older files lack them
+        return cls(*known, forest, arrays["places"], arrays["named"], accepted, trusted)
+
+
+@dataclass(frozen=True, eq=False)
+class ByStroke(ByCluster):
+    """What a place is, by its cluster and by what is like the strokes; label i is `guide.labels[i - 1]`.
+
+    Its features are those of the clusters followed by those of the guide.
     """
 
-    survivors: Survivors
     guide: Guide
     lookup: np.ndarray
-    """(K + 1,) label of each cluster 0..K."""
+    """(K + 1,) present segment of each cluster 0..K."""
     own: int
-    """How many features are the clusters'."""
-    smoothing: float
-    sigma: tuple[float, ...]
-    """Neighbourhood of the smoothing, in cells."""
+    """How many of the features are those of the clusters."""
 
     @property
     def k(self) -> int:
@@ -58,27 +132,47 @@ class Guided:
         return len(self.guide.labels)
 
     @property
-    def halo(self) -> int:
-        """Cells around a place that its scores depend on."""
-        return smooth.mean_field_halo(self.sigma)
+    def strength(self) -> float:
+        """How strongly neighbouring places share a label."""
+        return self.smoothing * SMOOTHING
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a block that its scores depend on: those of the clusters are smoothed, too."""
+        return smooth.mean_field_halo(self._cells) * self.space.grid
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """The clusters and the guide."""
+        return (*super().parts, self.guide)
+
+    @property
+    def settings(self) -> object:
+        """Those of the clusters, and the segment of each."""
+        return super().settings, tuple(self.lookup.tolist())
 
     @cached_property
     def chances(self) -> Tensor:
         """(K, labels): how likely each label is in each cluster."""
-        members = torch.softmax(self.survivors.scores(torch.from_numpy(self.guide.places.T.copy())), 0)
+        members = torch.softmax(self.clusters.scores(torch.from_numpy(self.guide.places.T.copy())), 0)
         return torch.from_numpy(self.guide.chances(members.numpy(), self.lookup).astype(np.float32))
 
     def scores(self, features: Tensor) -> Tensor:
         """Log probabilities (labels, *grid) of features (F, *grid)."""
-        clusters = smooth.mean_field(self.survivors.scores(features[: self.own]), self.smoothing, self.sigma)
+        clusters = smooth.mean_field(self.clusters.scores(features[: self.own]), self.smoothing, self._cells)
         by_cluster = torch.tensordot(self.chances.T.to(clusters.device), clusters, dims=1).log()
         trusted = self.guide.trusted
         both: Tensor = trusted * by_cluster + (1 - trusted) * self.guide.scores(features)
         return both
 
-    def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:
-        """Memberships (labels, *space) whose borders follow the edges of `guide`."""
-        return smooth.sharpen(memberships, guide, anisotropy)
+    def sharpened(self, memberships: Tensor, image: Tensor) -> Tensor:
+        """Memberships (labels, *space) whose borders follow the edges of `image`."""
+        return smooth.sharpen(memberships, image, self.anisotropy)
+
+    @property
+    def _cells(self) -> tuple[float, ...]:
+        """Neighbourhood of the smoothing of clusters, in cells of the features."""
+        return smooth.sigmas(self.space.grid, self.anisotropy)
 
 
 def checked(
@@ -146,9 +240,158 @@ def identity(image: Image) -> str:
     return f"{image.name} {'x'.join(map(str, image.shape))} {digest}"
 
 
-def painted_on(edits: Edits, image: Image) -> np.ndarray | None:
-    """What was painted on `image`, (N, *space), -1 where nothing was; None if nothing was at all."""
-    painted = edits.painted.get(identity(image)) if edits.painted else None
-    if painted is None:
-        return None
-    return image.from_source(painted.apply(np.full(painted.shape, -1, np.int32)))
+def fit_guide(
+    x: np.ndarray,
+    labels: np.ndarray,
+    others: tuple[np.ndarray, np.ndarray] | None = None,
+    under: np.ndarray | None = None,
+    own: int = 0,
+    corrections: bool = True,
+    seed: int = 0,
+) -> Guide:
+    """A guide from painted places: features `x` (n, F) and their labels (n,) of 1 or more.
+
+    `others`, features (m, F) and present labels (m,) of places drawn anywhere, lets the labels that nobody painted
+    stay; without it the painted labels share the whole image. `under` (n,) are the labels that were painted over. The
+    first `own` features are those that clusters are made of.
+
+    >>> guide = fit_guide(np.array([[0.0], [0.1], [4.0], [4.1]]), np.array([2, 2, 7, 7]))
+    >>> guide.labels, guide.scores(torch.tensor([[4.2, 0.0]])).argmax(0).tolist()
+    ((2, 7), [1, 0])
+    """
+    x, labels = np.asarray(x, dtype=np.float32), np.asarray(labels)
+    if x.ndim != 2 or labels.shape != x.shape[:1]:
+        raise ValueError(f"a guide learns from rows of features and a label for each, got {x.shape} and {labels.shape}")
+    if not len(x) or labels.min() < 1:
+        raise ValueError("a guide learns from at least one painted place, of label 1 or more")
+    picked = _spread_out(labels, _MOST, seed)
+    under = np.zeros(len(x), int) if under is None else np.asarray(under)
+    x, labels, under = x[picked], labels[picked], under[picked]
+    painted, places, named = tuple(int(label) for label in np.unique(labels)), x[:, :own], labels.astype(np.int32)
+    accepted, corrects = 0.0, False
+    if others is not None:
+        accepted, corrects = agreement(labels, under, np.asarray(others[1]), corrections)
+        extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), under, seed)
+        x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
+    names, classes = np.unique(labels, return_inverse=True)
+    forest = fit_forest(x, classes, _balanced(classes), seed)
+    trusted = CORRECTED if corrects else TRUSTED
+    return Guide(tuple(int(name) for name in names), painted, forest, places, named, accepted, trusted)
+
+
+def painted_places(features: Tensor | np.ndarray, strokes: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, F) and labels (n,) of the painted pixels of `strokes` (*space); `features` (F, *space / grid)."""
+    where = np.nonzero(strokes)
+    cells = tuple(axis // grid for axis in where)
+    array = features.detach().cpu().numpy() if isinstance(features, torch.Tensor) else features
+    return np.stack([channel[cells] for channel in array], axis=1), strokes[where]
+
+
+def agreement(
+    painted: np.ndarray, under: np.ndarray, present: np.ndarray, corrections: bool = True
+) -> tuple[float, bool]:
+    """How far a person who `painted` (n,) over the labels `under` (n,) accepts the `present` labels elsewhere, 0 to 1.
+
+    And whether that person corrects them.
+
+    Strokes that mostly say what was there before confirm it. Strokes of several labels that nowhere do are corrections:
+    who paints only what is wrong accepts the rest, unless they are known to be no `corrections`. In between, what was
+    there is little better than a guess.
+
+    >>> before = np.array([1, 1, 2, 2])
+    >>> [agreement(painted, before, before) for painted in (before, 3 - before, np.array([1, 2, 1, 2]))]
+    [(1.0, False), (1.0, True), (0.0, False)]
+    """
+    there = np.unique(present[present > 0])
+    known = np.intersect1d(painted, there)
+    if not len(known) or len(there) < 2:
+        return 0.0, False
+    right, chance = np.mean([(under[painted == label] == label).mean() for label in known]), 1 / len(there)
+    confirmed = max(0.0, (right - chance) / (1 - chance)) ** 2
+    corrected = min(1.0, max(0.0, 2 - 2 * right / chance)) if corrections and len(known) > 1 else 0.0
+    return float(max(confirmed, corrected)), bool(corrected > confirmed)
+
+
+def guide_space(mixed: FeatureSpace, texture: FeatureSpace, anisotropy: Sequence[float]) -> FeatureSpace:
+    """The features a guide learns from, put together from the fitted `mixed` and `texture` ones.
+
+    The image at several blurs, the principal channels of the network's levels at two, and the texture's factors.
+    """
+    image, network = mixed.terms[0], mixed.terms[1:]
+    channels, start = image.rows[1] - image.rows[0], 0
+    terms = []
+    for sigma in BLUR:
+        rows = (start, start + channels)
+        terms.append(replace(image, sigma=tuple(sigma / a for a in anisotropy), rows=rows))
+        start += channels
+    for sigma in NETWORK:
+        rows = (start, start + mixed.n_features - channels)
+        terms += [replace(term, sigma=tuple(sigma / a for a in anisotropy), rows=rows) for term in network]
+        start = rows[1]
+    for term in texture.terms:
+        terms.append(replace(term, rows=(start + term.rows[0], start + term.rows[1])))
+    sentence = "The intensities, what the network says of them, and texture, at several scales."
+    return replace(mixed, name="guide", n_features=start + texture.n_features, terms=tuple(terms), sentence=sentence)
+
+
+def _unlike(
+    x: np.ndarray, labels: np.ndarray, extra: np.ndarray, present: np.ndarray, under: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places of labels that nobody painted, without those that are like a stroke.
+
+    A place is like a stroke if it lies as near to it as the stroke's own places do. A label that was painted over keeps
+    the places that lie clearly farther off, if there are such.
+    """
+    painted = np.unique(labels)
+    left = np.flatnonzero((present > 0) & ~np.isin(present, painted))
+    left = np.random.default_rng(seed).permutation(left)
+    scale = np.maximum(extra.std(0), 1e-6)
+    for label in painted:
+        own = torch.from_numpy((x[labels == label] / scale)[:_FEW])
+        rank = 1 + len(own) // 10  # pixels of a stroke are neighbours: how far it is to a tenth of them tells more
+        if len(own) <= rank or not len(left):
+            continue
+        limit = torch.cdist(own, own).kthvalue(rank + 1, 1).values.quantile(_ALIKE)
+        away = torch.cdist(torch.from_numpy(extra[left] / scale), own).kthvalue(rank, 1).values
+        keep = away > limit
+        for other in np.unique(under[labels == label]):
+            inside = torch.from_numpy(present[left] == other)
+            if inside.any() and (under[labels == label] == other).mean() > _OVER:
+                keep &= ~inside | (away > _nearer(away[inside]))
+        left = left[keep.numpy()]
+    count = max(50, int(np.median(np.bincount(labels)[painted])))
+    left = np.concatenate([left[present[left] == label][:count] for label in np.unique(present[left])] or [left])
+    return extra[left], present[left]
+
+
+def _nearer(away: torch.Tensor) -> float:
+    """The distance that parts near places from far ones; infinite if there are no two clear groups.
+
+    >>> _nearer(torch.tensor([1.0, 1.1, 1.2, 7.0, 7.2])), _nearer(torch.arange(9.0))
+    (1.2000000476837158, inf)
+    """
+    values = away.sort().values.double()
+    values = values[: max(2, int(0.99 * len(values)))]
+    n = torch.arange(1, len(values), dtype=torch.float64)
+    below = values.cumsum(0)[:-1]
+    total, count = float(values.sum()), len(values)
+    between = n * (count - n) * (below / n - (total - below) / (count - n)) ** 2 / count
+    spread = float(((values - values.mean()) ** 2).sum())
+    best = int(between.argmax())
+    return float(values[best]) if spread > 0 and float(between[best]) / spread > _APART else float("inf")
+
+
+def _spread_out(labels: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Indices of at most `most` places, of every label as many as there are or its part."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    names = np.unique(labels)
+    return np.sort(np.concatenate([order[labels[order] == name][: max(1, most // len(names))] for name in names]))
+
+
+def _balanced(classes: np.ndarray) -> np.ndarray:
+    """A weight for each place, so that every class counts the same."""
+    counts = np.bincount(classes)
+    weights: np.ndarray = len(classes) / len(counts) / counts[classes]
+    return weights

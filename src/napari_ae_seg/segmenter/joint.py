@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_ae_seg.autoencoder.training.optimizers import Adam
 from napari_ae_seg.clustering.kmeans import kmeans
 from napari_ae_seg.core import devices
 from napari_ae_seg.core.progress import Progress, Report
@@ -48,16 +49,16 @@ def refine(model: Autoencoder, blocks: Sequence[Block], config: SegmentationConf
         found = kmeans(z, min(config.n_clusters or ASSUMED_K, len(z)), seed=config.seed, n_init=config.n_init)
         centers = torch.nn.Parameter(found.centers.to(model.device))
         spread = max(found.inertia / len(z), 1e-6)
-        optimizer = torch.optim.Adam([*net.parameters(), centers], lr=RATE)
+        optimizer = Adam([*net.parameters(), centers], decay=0.0)
         for step in range(config.refine_steps):
             report(Progress("refine", step, config.refine_steps))
             x = torch.from_numpy(sampler.draw(BATCH)).to(model.device)
             out = net(x)
             loss = (out.reconstruction - x).square().mean() + CLUSTERING * divergence(out.z, centers, spread)
-            optimizer.zero_grad()
+            optimizer.forget()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimizer.step()
+            optimizer.step(RATE)
     return replace(model, net=net.requires_grad_(False), info={**model.info, "refined": config.refine_steps})
 
 

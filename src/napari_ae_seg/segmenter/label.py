@@ -1,15 +1,15 @@
-"""Labelling: from features to the labels of a whole image, in memory or block by block.
+"""Labelling: one path from the pixels of an image to labels, in one piece or block by block.
 
-Two passes, so that halos stay small: the first encodes blocks and keeps every cluster's score on the coarse grid,
-the second smooths the scores, sharpens the borders against the image and writes labels.
+A strategy looks at a whole sample of an image first, then labels any block of it. What follows is the same for all
+strategies and stands in `finish`. An image in memory is one block, and what a strategy found of it is kept, so that
+editing segments answers at once; a larger image is labelled block by block, and its features are never held whole.
 """
 
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,52 +18,104 @@ import torch
 from torch import Tensor
 
 from napari_ae_seg.autoencoder.encode import encode_array, scaled, sides
-from napari_ae_seg.core import filters
 from napari_ae_seg.core.progress import Progress, Report
 from napari_ae_seg.images.axes import Region
 from napari_ae_seg.images.tiles import Tile, padded, tiles
 
-from . import smooth
-from .tidy import tidy
+from .kept import Kept
 
 if TYPE_CHECKING:
     from napari_ae_seg.autoencoder.maps import Maps
     from napari_ae_seg.autoencoder.model import Autoencoder
-    from napari_ae_seg.config import SegmentationConfig
+    from napari_ae_seg.clustering.regions.watershed import Regions
+    from napari_ae_seg.clustering.tree import Tree
     from napari_ae_seg.features.space import FeatureSpace
     from napari_ae_seg.images.normalize import Normalizer
     from napari_ae_seg.images.stack import Image
 
-    from .edits import Edits
-
-SCORES = 256 * 2**20
-"""Bytes of scores above which they are kept in a temporary file."""
 IN_MEMORY = 64_000_000
 """Voxels up to which an image is labelled in memory."""
-TIDY_HALO = 64
-"""Farthest that tidying looks beyond a block, in pixels."""
-
-Write = Callable[[int, Tile, np.ndarray, np.ndarray, np.ndarray], None]
-"""Takes sample n, a tile, and its native values, labels and confidence, halo included."""
-After = Callable[[np.ndarray, Tensor | None], np.ndarray]
 
 
-class Scorer(Protocol):
-    """Clusters, or a guide on top of them."""
+class Strategy(Protocol):
+    """How the places of an image get labels 1..K: by their cluster, by what is like strokes, or by whole regions."""
 
     @property
-    def k(self) -> int:
-        """Number of labels."""
+    def space(self) -> FeatureSpace:
+        """The features it looks at."""
+
+    @property
+    def grid(self) -> int:
+        """Blocks start at multiples of this many pixels."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it needs an image in memory."""
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a block, beside those that its features need, that `prepared` needs to know."""
 
     @property
     def halo(self) -> int:
-        """Cells around a place that its scores depend on."""
+        """Pixels around a block that its labels depend on."""
 
-    def scores(self, features: Tensor) -> Tensor:
-        """Log memberships (K, *grid) of features (F, *grid)."""
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """What its labels are made of, besides the image: the same for the very same objects and equal `settings`."""
 
-    def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:
-        """Memberships (K, *space) whose borders follow the edges of `guide`."""
+    @property
+    def settings(self) -> object:
+        """The settings of its labels."""
+
+    def prepared(self, sample: Sample) -> AbstractContextManager[Any]:
+        """What has to be known of a whole sample before any block of it is labelled."""
+
+    def labels(self, known: Any, region: Region, raw: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
+        """Labels (0: no data) and confidence of a region of native values `raw`: (*region) each."""
+
+
+class Sample(Protocol):
+    """One sample of an image, (C, *space), as a strategy sees it."""
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Its size."""
+
+    def raw(self, region: Region) -> np.ndarray:
+        """Native values (C, *region)."""
+
+    def blocks(self) -> Iterator[tuple[Tile, Tensor]]:
+        """Blocks that cover it, with the features (F, *outer / grid) of each."""
+
+    def features(self, region: Region) -> np.ndarray:
+        """Features (F, *region) of every pixel of a region that starts at a multiple of the grid."""
+
+    def leaves(self, tree: Tree, block: Block) -> np.ndarray:
+        """The leaf of `tree` of every pixel of a labelled block; -1 where there is none."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A labelled block of sample `n`; the arrays hold its halo, too."""
+
+    n: int
+    sample: Sample
+    tile: Tile
+    raw: np.ndarray
+    """(C, *outer) native values."""
+    labels: np.ndarray
+    confidence: np.ndarray
+
+    @property
+    def cut(self) -> tuple[tuple[bool, bool], ...]:
+        """Per axis, whether more of the sample lies before and after what the arrays hold."""
+        return tuple((o.start > 0, o.stop < n) for o, n in zip(self.tile.outer, self.sample.space, strict=True))
+
+    @property
+    def whole(self) -> bool:
+        """Whether the arrays hold the whole sample."""
+        return self.labels.shape == self.sample.space
 
 
 @dataclass
@@ -75,48 +127,102 @@ class Prepared:
     """Per sample the native values (C, *space)."""
     features: list[Tensor]
     """Per sample (F, *grid) of the segmenter's feature space."""
-    further: dict[int, Any] = field(default_factory=dict)
-    """Features of a guide, too, made when first asked for."""
-    cache: dict[object, Any] = field(default_factory=dict)
-    """What was made of them last: clusters and their confidence, and leaves."""
-
-
-def finished(
-    labels: np.ndarray, edits: Edits, config: SegmentationConfig, features: np.ndarray | None = None
-) -> np.ndarray:
-    """Segments (*space) with what the person split (by `features`), merged or set as background, tidied."""
-    return tidy(edits.apply(labels, features), config)
-
-
-def reach(config: SegmentationConfig) -> int:
-    """Pixels around a block that tidying depends on: regions that reach farther are not small or holes to it."""
-    sized = min(TIDY_HALO, max(config.min_size, config.fill_holes))
-    return sized + config.majority
+    guide_features: Kept[list[Tensor]] = field(default_factory=Kept, repr=False)
+    """The features of a guide, too, made when first asked for."""
+    found: Kept[list[tuple[np.ndarray, np.ndarray]]] = field(default_factory=Kept, repr=False)
+    """Per sample the labels and the confidence that a strategy found last."""
+    regions: Kept[dict[int, Regions]] = field(default_factory=Kept, repr=False)
+    """By sample its regions, before any number of them is chosen."""
+    leaves: Kept[dict[int, tuple[np.ndarray, np.ndarray]]] = field(default_factory=Kept, repr=False)
+    """By sample the labels and the finest segments of every pixel within them."""
 
 
 @dataclass(frozen=True)
-class Labeller:
-    """Turns an image into clusters 1..K and a confidence, a block of about `side` pixels at a time."""
+class Held:
+    """A sample of a prepared image: its features are one block."""
+
+    prepared: Prepared
+    n: int
+    maps: Tensor
+    """(F, *space / grid)"""
+    grid: int
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Its size."""
+        return self.prepared.image.shape[2:]
+
+    def raw(self, region: Region) -> np.ndarray:
+        """Native values (C, *region)."""
+        return self.prepared.raw[self.n][(slice(None), *region)]
+
+    def blocks(self) -> Iterator[tuple[Tile, Tensor]]:
+        """The one block that covers it, with its features."""
+        whole = tuple(slice(0, size) for size in self.space)
+        yield Tile(whole, whole, whole), self.maps
+
+    def features(self, region: Region) -> np.ndarray:
+        """Features (F, *region) of every pixel."""
+        return spread(self.maps.cpu(), self.grid, self.space)[(slice(None), *region)].numpy()
+
+    def leaves(self, tree: Tree, block: Block) -> np.ndarray:
+        """The leaf of `tree` of every pixel of the sample."""
+        found = self.prepared.leaves.get((tree,), None, dict)
+        labels, leaves = found.get(self.n, (None, None))
+        if leaves is None or labels is not block.labels:
+            leaves = tree.leaves_of(spread(self.maps, self.grid, self.space), block.labels)
+            found[self.n] = block.labels, leaves
+        return leaves
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A sample of an image that is read and encoded block by block."""
+
+    reader: FeatureReader
+    image: Image
+    n: int
+    report: Report
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """Its size."""
+        return self.image.shape[2:]
+
+    def raw(self, region: Region) -> np.ndarray:
+        """Native values (C, *region)."""
+        return self.image.block(self.n, region)
+
+    def blocks(self) -> Iterator[tuple[Tile, Tensor]]:
+        """Blocks that cover it, with the features of each."""
+        for tile, maps in self.reader.encoded(self.image, self.n, self.report):
+            yield tile, self.reader.space.transform(maps)
+
+    def features(self, region: Region) -> np.ndarray:
+        """Features (F, *region) of every pixel: they are made once more, for they are not kept."""
+        return self.reader.pixels(self.image, self.n, region).cpu().numpy()
+
+    def leaves(self, tree: Tree, block: Block) -> np.ndarray:
+        """The leaf of `tree` of every pixel of the block."""
+        return tree.leaves_of(self.reader.pixels(self.image, self.n, block.tile.outer), block.labels)
+
+
+@dataclass(frozen=True)
+class FeatureReader:
+    """The features of an image, made a block of about `side` pixels at a time."""
 
     model: Autoencoder
     normalizer: Normalizer
     space: FeatureSpace
-    scorer: Scorer
-    config: SegmentationConfig
-    anisotropy: tuple[float, ...]
     grid: int
-    after: After | None = None
-    """Changes the labels of a block, halo included, before they are written; takes its features (F, *space), too."""
-    looks: bool = False
-    """Whether `after` looks at the features: they are made once more for every block, for they are not kept."""
-    reach: int = 0
-    """Pixels around a block that `after` depends on."""
+    margin: int = 0
+    """Pixels around a block that are wanted beside those that its features need."""
     side: int = 0
 
     def encoded(self, image: Image, n: int, report: Report, everything: bool = False) -> Iterator[tuple[Tile, Maps]]:
         """Every block of sample `n` with its maps: what the features need of them, or `everything`."""
         wanted = None if everything else self.space.sources
-        halo, align = self._margin(wanted)
+        halo, align = self._around(wanted)
         todo = list(tiles(image.shape[2:], sides(image.shape[2:], self.side, align), halo, align))
         for done, tile in enumerate(todo):
             report(Progress("encode", n * len(todo) + done, image.shape[0] * len(todo)))
@@ -139,23 +245,14 @@ class Labeller:
             found.append(whole)
         return found
 
-    def features_in(self, image: Image, n: int, region: Region) -> Tensor:
+    def pixels(self, image: Image, n: int, region: Region) -> Tensor:
         """Features (F, *region) of every pixel of a region of sample `n` that starts at a multiple of the grid."""
-        halo, align = self._margin(self.space.sources)
+        halo, align = self._around(self.space.sources)
         outer = padded(region, halo, image.shape[2:], align)
         raw = image.block(n, outer)
         whole = spread(self.space.transform(self._maps(raw, self.space.sources)), self.space.grid, raw.shape[1:])
         inner = (slice(r.start - o.start, r.stop - o.start) for r, o in zip(region, outer, strict=True))
         return whole[(slice(None), *inner)]
-
-    def _maps(self, raw: np.ndarray, wanted: set[str] | None) -> Maps:
-        return encode_array(self.model, raw, self.grid, self.space.name == "decoder", self.normalizer, wanted)
-
-    def _margin(self, wanted: set[str] | None) -> tuple[int, int]:
-        """The halo that a block needs, and what its corners are multiples of."""
-        align = math.lcm(self.model.net.align, self.grid, self.space.align)
-        network = 0 if wanted == {"raw"} else self.model.net.halo
-        return self.space.halo + align + network + self.scorer.halo * self.space.grid, align
 
     def latents(self, image: Image, report: Report) -> list[Tensor]:
         """Per sample of `image` the latent map (latents, *space / stride) on the CPU, as the network gives it."""
@@ -171,102 +268,54 @@ class Labeller:
             found.append(whole)
         return found
 
-    def label(self, image: Image, prepared: Prepared | None, write: Write, report: Report) -> None:
-        """Writes the labels and the confidence of every pixel of `image`."""
-        for n in range(image.shape[0]):
-            if prepared:
-                held = _Held(self._score(prepared.features[n], image.shape[2:]))
-                self._finish(image, n, prepared.raw[n], held, write, report)
-                continue
-            with self._stored(image) as scores:
-                for tile, maps in self.encoded(image, n, report):
-                    part = self._score(self.space.transform(maps), maps.space)
-                    scores.write(scaled(tile.core, self.grid)[1:], part[scaled(tile.inner, self.grid)])
-                self._finish(image, n, None, scores, write, report)
+    def _maps(self, raw: np.ndarray, wanted: set[str] | None) -> Maps:
+        return encode_array(self.model, raw, self.grid, self.space.name == "decoder", self.normalizer, wanted)
 
-    def _score(self, features: Tensor, space: tuple[int, ...]) -> Tensor:
-        """Scores (K, *grid): found where the features are and interpolated to the grid, so that borders stay smooth."""
-        ndim = len(space)
-        return filters.resample(self.scorer.scores(features), [self.space.grid] * ndim, [self.grid] * ndim, space)
+    def _around(self, wanted: set[str] | None) -> tuple[int, int]:
+        """The halo that a block needs, and what its corners are multiples of."""
+        align = math.lcm(self.model.net.align, self.grid, self.space.align)
+        network = 0 if wanted == {"raw"} else self.model.net.halo
+        return self.space.halo + align + network + self.margin, align
 
-    @contextmanager
-    def _stored(self, image: Image) -> Iterator[Scores]:
-        size = (self.scorer.k, *(-(-s // self.grid) for s in image.shape[2:]))
-        if 4 * math.prod(size) <= SCORES:
-            yield _Held(torch.zeros(size))
-            return
-        import zarr
 
-        with tempfile.TemporaryDirectory(prefix="napari-ae-seg-") as folder:
-            chunks = (size[0], *(min(s, 128) for s in size[1:]))
-            yield _OnDisk(zarr.create_array(folder, shape=size, chunks=chunks, dtype="float32"))
+def in_memory(prepared: Prepared, features: list[Tensor], strategy: Strategy, report: Report) -> Iterator[Block]:
+    """Every sample of a prepared image as one labelled block; `features` are those that the strategy looks at."""
+    samples = [Held(prepared, n, maps, strategy.space.grid) for n, maps in enumerate(features)]
 
-    def _finish(
-        self, image: Image, n: int, raw: np.ndarray | None, scores: Scores, write: Write, report: Report
-    ) -> None:
-        space, sharpen = image.shape[2:], self.config.sharpen
-        sigma = smooth.sigmas(self.grid, self.anisotropy)
-        halo = self.grid * (smooth.mean_field_halo(sigma) + 1)
-        halo += (smooth.sharpen_halo() if sharpen else 0) + self.reach
-        todo = list(tiles(space, sides(space, self.side, self.grid), halo, self.grid))
+    def find() -> list[tuple[np.ndarray, np.ndarray]]:
+        return [_one_piece(sample, n, len(samples), strategy, report) for n, sample in enumerate(samples)]
+
+    found = prepared.found.get(strategy.parts, strategy.settings, find)
+    for sample, (labels, confidence) in zip(samples, found, strict=True):
+        (tile, _), raw = next(sample.blocks()), prepared.raw[sample.n]
+        yield Block(sample.n, sample, tile, raw, labels, confidence)
+
+
+def block_by_block(
+    image: Image, reader: FeatureReader, strategy: Strategy, around: int, report: Report
+) -> Iterator[Block]:
+    """Every block of `image` with its labels, and those of `around` pixels around it; features are not kept."""
+    for n in range(image.shape[0]):
+        yield from _blocks(Streamed(reader, image, n, report), n, image.shape[0], strategy, around, report)
+
+
+def _blocks(sample: Sample, n: int, count: int, strategy: Strategy, around: int, report: Report) -> Iterator[Block]:
+    """Every block of sample `n` of `count`."""
+    todo = list(tiles(sample.space, sides(sample.space, 0, strategy.grid), strategy.halo + around, strategy.grid))
+    with strategy.prepared(sample) as known:
         for done, tile in enumerate(todo):
-            report(Progress("label", n * len(todo) + done, image.shape[0] * len(todo)))
-            block = image.block(n, tile.outer) if raw is None else raw[(slice(None), *tile.outer)]
-            part = scores.read(scaled(tile.outer, self.grid)[1:]).to(self.model.device)
-            labels, confidence = self._memberships(part, block, sigma)
-            if self.after:
-                labels = self.after(labels, self.features_in(image, n, tile.outer) if self.looks else None)
-            write(n, tile, block, labels, confidence)
-
-    def _memberships(
-        self, scores: Tensor, block: np.ndarray, sigma: tuple[float, ...]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and confidence (*space) of a block of native values, its halo included."""
-        valid = torch.from_numpy(self.normalizer.valid(block)).to(scores.device)
-        data = filters.coverage(valid, [self.grid] * valid.ndim)
-        weight = None if bool(valid.all()) else (data > 0).float()
-        sure = filters.smooth(torch.softmax(scores, 0), sigma, weight)  # what mean-field makes of it is sure of all
-        q = smooth.mean_field(scores, self.config.smoothing, sigma, weight)
-        q = smooth.upsample(q, self.grid, block.shape[1:])
-        if self.config.sharpen:
-            guide = torch.from_numpy(self.normalizer.standard(block)).to(q.device).mean(0)
-            q = self.scorer.sharpened(q, guide, self.anisotropy)
-        label = q.max(0).indices
-        confidence = smooth.upsample(sure, self.grid, block.shape[1:]).gather(0, label[None])[0]
-        labels = torch.where(valid, label + 1, 0).to(torch.int32)
-        return labels.cpu().numpy(), (confidence.clamp(0, 1) * valid).cpu().numpy()
+            report(Progress("label", n * len(todo) + done, count * len(todo)))
+            raw = sample.raw(tile.outer)
+            yield Block(n, sample, tile, raw, *strategy.labels(known, tile.outer, raw))
 
 
-class Scores(Protocol):
-    """Scores (K, *grid) of one sample."""
-
-    def read(self, region: Region) -> Tensor:
-        """The scores of a region of the grid."""
-
-    def write(self, region: Region, scores: Tensor) -> None:
-        """Keeps the scores of a region of the grid."""
-
-
-@dataclass
-class _Held:
-    whole: Tensor
-
-    def read(self, region: Region) -> Tensor:
-        return self.whole[(slice(None), *region)]
-
-    def write(self, region: Region, scores: Tensor) -> None:
-        self.whole[(slice(None), *region)] = scores
-
-
-@dataclass
-class _OnDisk:
-    array: Any
-
-    def read(self, region: Region) -> Tensor:
-        return torch.from_numpy(np.asarray(self.array[(slice(None), *region)]))
-
-    def write(self, region: Region, scores: Tensor) -> None:
-        self.array[(slice(None), *region)] = scores.cpu().numpy()
+def _one_piece(sample: Sample, n: int, count: int, strategy: Strategy, report: Report) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and confidence (*space) of a sample: block by block, so that its scores need little memory."""
+    labels, confidence = np.zeros(sample.space, np.int32), np.zeros(sample.space, np.float32)
+    for block in _blocks(sample, n, count, strategy, 0, report):
+        labels[block.tile.core] = block.labels[block.tile.inner]
+        confidence[block.tile.core] = block.confidence[block.tile.inner]
+    return labels, confidence
 
 
 def spread(features: Tensor, grid: int, space: tuple[int, ...]) -> Tensor:

@@ -1,62 +1,96 @@
-"""The regions method: whole regions of an image are labelled, not places by themselves."""
+"""Labels by region: whole regions of an image are labelled, not places by themselves."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_ae_seg.clustering.prototypes import Prototypes
 from napari_ae_seg.clustering.regions.merging import THINGS
 from napari_ae_seg.clustering.regions.watershed import RULES, Regions, fit_regions
 
-from .label import Prepared, spread
+from .label import Held, Sample, spread
+
+if TYPE_CHECKING:
+    from napari_ae_seg.features.space import FeatureSpace
+    from napari_ae_seg.images.axes import Region
+    from napari_ae_seg.images.normalize import Normalizer
 
 HELD, SOME = 1 << 25, 100_000
 """Memberships held at once, for an image may hold thousands of regions; and places that their scale is found on."""
 
-if TYPE_CHECKING:
-    from napari_ae_seg.config import SegmentationConfig
-    from napari_ae_seg.features.space import FeatureSpace
-    from napari_ae_seg.images.normalize import Normalizer
 
+@dataclass(frozen=True, eq=False)
+class ByRegion:
+    """A place belongs to the region it lies in; `prepared` cuts the tree of the regions of a sample at `cut`.
 
-def regions_of(
-    prepared: Prepared,
-    space: FeatureSpace,
-    config: SegmentationConfig,
-    normalizer: Normalizer,
-    anisotropy: tuple[float, ...],
-) -> list[Regions]:
-    """The regions of every sample of a prepared source, with the tree that merges them."""
-    return [
-        fit_regions(
-            features.cpu().numpy(),
-            normalizer.standard(raw),
-            normalizer.valid(raw),
-            k=config.n_clusters,
-            superpixels=config.superpixels,
-            rule=RULES.get(space.name, THINGS),
-            anisotropy=anisotropy,
-        )
-        for raw, features in zip(prepared.raw, prepared.features, strict=True)
-    ]
-
-
-def labeled(
-    prepared: Prepared, regions: list[Regions], grid: int, k: int, centers: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of a cut at `k` (0: as many as were found) and how sure they are: (N, *space) each.
-
-    A finer cut keeps the numbers of a coarser one and adds the next. The regions that were asked for are numbered like
-    the clusters of these `centers` that they are most like, in every image; those that were found, as the image splits.
+    A finer cut keeps the numbers of a coarser one and adds the next. Regions that were asked for are numbered like the
+    clusters of these `centers` that they are most like, in every image; those that were found, as the image splits.
     """
-    labels = np.stack([one.labels(k) for one in regions])
-    sure = [_confidence(one, k, f, part, grid) for one, f, part in zip(regions, prepared.features, labels, strict=True)]
-    if centers is not None:
-        labels = np.stack([_numbers(one, centers)[part] for one, part in zip(regions, labels, strict=True)])
-    return labels, np.stack(sure)
+
+    space: FeatureSpace
+    normalizer: Normalizer
+    grid: int
+    anisotropy: tuple[float, ...]
+    k: int
+    """Regions that were asked for, 0 for as many as the image shows."""
+    superpixels: int
+    cut: int
+    """Regions that are shown, 0 for `k`."""
+    centers: np.ndarray
+    """(K, F) of the clusters."""
+    whole: ClassVar[bool] = True
+    margin: ClassVar[int] = 0
+    halo: ClassVar[int] = 0
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """The features and the clusters that number the regions."""
+        return self.space, self.centers
+
+    @property
+    def settings(self) -> object:
+        """The numbers of regions."""
+        return self.k, self.superpixels, self.cut
+
+    @contextmanager
+    def prepared(self, sample: Sample) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Labels and confidence of the sample."""
+        assert isinstance(sample, Held)  # for it needs all of it
+        settings = self.k, self.superpixels
+        regions = sample.prepared.regions.get((self.space,), settings, dict)
+        if sample.n not in regions:
+            regions[sample.n] = self._regions(sample)
+        own = regions[sample.n]
+        labels = own.labels(self.cut)
+        confidence = _confidence(own, self.cut, sample.maps, labels, self.space.grid)
+        yield (_numbers(own, self.centers)[labels] if self.k else labels), confidence
+
+    def labels(
+        self, known: tuple[np.ndarray, np.ndarray], region: Region, _: np.ndarray, /
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Labels and confidence of a region: (*region) each."""
+        labels, confidence = known
+        return labels[region], confidence[region]
+
+    def _regions(self, sample: Held) -> Regions:
+        """The regions of a sample with the tree that merges them."""
+        raw = sample.prepared.raw[sample.n]
+        return fit_regions(
+            sample.maps.cpu().numpy(),
+            self.normalizer.standard(raw),
+            self.normalizer.valid(raw),
+            k=self.k,
+            superpixels=self.superpixels,
+            rule=RULES.get(self.space.name, THINGS),
+            anisotropy=self.anisotropy,
+        )
 
 
 def _numbers(regions: Regions, centers: np.ndarray) -> np.ndarray:
@@ -71,7 +105,7 @@ def _numbers(regions: Regions, centers: np.ndarray) -> np.ndarray:
     return numbers.astype(np.int32)
 
 
-def _confidence(regions: Regions, k: int, features: torch.Tensor, labels: np.ndarray, grid: int) -> np.ndarray:
+def _confidence(regions: Regions, k: int, features: Tensor, labels: np.ndarray, grid: int) -> np.ndarray:
     """Membership of every pixel in its region, by how near its features are to the region's mean: (*space)."""
     means = torch.from_numpy(regions.prototypes(k).astype(np.float32))
     size = features.shape[1:]

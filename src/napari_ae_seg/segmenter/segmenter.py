@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,47 +13,43 @@ from napari_ae_seg.autoencoder import drift
 from napari_ae_seg.autoencoder.encode import check_channels
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.clustering.clusters import Clusters
+from napari_ae_seg.clustering.kmeans import kmeans
 from napari_ae_seg.clustering.tree import Tree
 from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.core import devices, modelfile
 from napari_ae_seg.core.progress import Progress, Report, silent
 from napari_ae_seg.features.fit import grid_of
 from napari_ae_seg.features.space import FeatureSpace
-from napari_ae_seg.features.surround import dark_surround, fill_surround
 from napari_ae_seg.images.resample import resampled, stretched
 from napari_ae_seg.images.stack import Stack
 
-from . import smooth
+from .clustered import ByCluster
 from .edits import Edits
 from .file import pack, unpack
-from .fit import Sample, cluster, default_model, fit_normalizer, largest, method_of, sample_places, view
-from .gestures import Gestures
-from .granularity import coarser, finer, finer_prepared
-from .guidance import Guided, checked, fit_guide_space, identity, joined, learn, painted_on
-from .guide import SMOOTHING, Guide
-from .label import IN_MEMORY, Labeller, Prepared, finished, reach, spread
-from .regions import labeled, regions_of
+from .finish import Finish
+from .fit import FittingSample, cluster, default_model, fit_features, fit_normalizer, largest, method_of, sample_places
+from .guidance import ByStroke, Guide, checked, fit_guide_space, identity, joined, learn
+from .label import IN_MEMORY, Block, FeatureReader, Prepared, Strategy, block_by_block, in_memory
+from .regions import ByRegion
 from .segments import Segments, Tally
-from .small_clusters import Canvas, Finish, Survivors
+from .small_clusters import Canvas, Smoothing, WeightedClusters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from napari_ae_seg.clustering.lasso import Parted
-    from napari_ae_seg.clustering.regions.watershed import Regions
     from napari_ae_seg.images.normalize import Normalizer
     from napari_ae_seg.images.stack import Image
-    from napari_ae_seg.images.tiles import Tile
 
 FEW = 8
-"""Images of a stack whose error counts as usual."""
+"""Images of a stack whose reconstruction error is measured when a segmenter is fitted."""
 
 
 @dataclass(frozen=True)
-class Segmenter(Gestures):
+class Segmenter:
     """An autoencoder with its features, its clusters and what a person changed; `apply` labels any image with it.
 
     Labels are numbered by brightness, the darkest is 1; clustered again, they keep the numbers they had.
@@ -69,15 +66,15 @@ class Segmenter(Gestures):
     """What was chosen, and why."""
     anisotropy: tuple[float, ...]
     grid: int
-    sample: Sample = field(repr=False)
+    sample: FittingSample = field(repr=False)
     usual_error: float = 0.0
-    """How badly the network redraws the images that this was fitted on."""
+    """Largest reconstruction error of the network on the images that this was fitted on."""
     guide: Guide | None = None
     """What strokes taught."""
     guide_space: FeatureSpace | None = None
     """What the guide looks at."""
     canvas: Canvas = field(default_factory=Canvas, repr=False)
-    """A part of the fitting images, to see anew which clusters survive smoothing; not kept in a file."""
+    """A part of the fitting images, to see what smoothing leaves of each cluster; not kept in a file."""
 
     @classmethod
     def fit(
@@ -94,7 +91,7 @@ class Segmenter(Gestures):
         check_channels(model, stack)
         anisotropy = tuple(spacing / min(stack.spacing) for spacing in stack.spacing)
         grid = grid_of(config, largest(stack))
-        seen = view(model, stack, config, grid, anisotropy, report)
+        seen = fit_features(model, stack, config, grid, anisotropy, report)
         sample, patches = sample_places(seen.maps, seen.space, config.max_samples, config.seed)
         clusters, why = cluster(sample, config, seen.method, None)
         tree = clusters.tree(config.seed)
@@ -148,38 +145,13 @@ class Segmenter(Gestures):
     def prepare(self, stack: Stack, report: Report = silent) -> Prepared:
         """The features of the one source of `stack`, kept so that `label` answers at once."""
         check_channels(self.model, stack)
-        return self._labeller(stack.image).prepared(stack.image, report)
+        return self._reader(stack.image).prepared(stack.image, report)
 
     def label(self, prepared: Prepared, quick: bool = False, report: Report = silent) -> Segments:
         """Segments of a prepared source; `quick` leaves out the sharpening of borders, for a first picture."""
-        image = prepared.image
-        if self.guide:
-            labels, confidence = self._clusters_of(prepared, quick, report)
-            groups = np.array([0, *self.guide.labels], np.int32)[labels]
-        elif self.method == "regions":
-            centers = self.clusters.centers if self.config.n_clusters else None
-            regions = self._regions_of(prepared)
-            groups, confidence = labeled(prepared, regions, self.space.grid, self.config.granularity, centers)
-        else:
-            labels, confidence = self._clusters_of(prepared, quick, report)
-            fine = self.config.granularity > self.clusters.k
-            if fine:
-                groups = finer_prepared(prepared, self.tree, self.space.grid, labels, self.config.granularity)
-            else:
-                groups = self._lookup()[labels]
-        for n, raw in enumerate(prepared.raw):
-            features = None
-            if self.edits.splits and not self.guide:
-                features = spread(prepared.features[n].cpu(), self.space.grid, groups[n].shape).numpy()
-            if self.config.surround and len(raw) == 3:
-                groups[n] = fill_surround(groups[n], dark_surround(self.model.normalizer.unit(raw)))
-            groups[n] = finished(groups[n], self.edits, self.config, features)
-        drawn = painted_on(self.edits, image)
-        groups = groups if drawn is None else np.where(drawn >= 0, drawn, groups).astype(np.int32)
-        tally = Tally.empty(int(groups.max(initial=0)), image.shape[1])
-        for n, raw in enumerate(prepared.raw):
-            tally.add(groups[n], confidence[n], raw)
-        return self._segments(image, image.to_source(groups), image.to_source(confidence), tally)
+        strategy = self._strategy(prepared.image, self.config.sharpen and not quick)
+        features = self._guide_features(prepared, report) if self.guide else prepared.features
+        return self._finished(prepared.image, in_memory(prepared, features, strategy, report))
 
     def on(self, device: str) -> Segmenter:
         """The same segmenter that computes on `device`."""
@@ -187,13 +159,13 @@ class Segmenter(Gestures):
 
     def cut(self, segments: int) -> Segmenter:
         """The same clusters at another granularity: coarse and fine segments nest. 0 goes back to the clusters."""
-        fine = segments > self.clusters.k and self.method != "regions"
-        tree = self.canvas.seen(self.tree, self.clusters, self._finish) if fine else self.tree
+        fine = segments > self.clusters.k and not self.by_region
+        tree = self.canvas.pruned(self.tree, self.clusters, self._smoothing) if fine else self.tree
         return replace(self, tree=tree, config=self.config.but(granularity=min(segments, tree.leaves)))
 
     def separate(self, parted: Parted, name: str = "") -> Segmenter:
         """The segmenter with one more cluster, the last, of what is like the places that a lasso holds."""
-        if self.method == "regions":
+        if self.by_region:
             raise ValueError("regions are merged, not clustered: choose another method to add a cluster")
         if self.config.granularity:
             raise ValueError("a new cluster stands beside the clusters themselves: set the granularity to 0 first")
@@ -229,7 +201,7 @@ class Segmenter(Gestures):
         for one, painted in pairs:
             before = plain.unguided().label(one, report=report).labels
             parts = (one.image.from_source(part) for part in (painted, before))
-            lessons += zip(plain._further(one, report), *parts, strict=True)
+            lessons += zip(plain._guide_features(one, report), *parts, strict=True)
             edits = edits.paint(identity(one.image), np.where(painted > 0, painted, -1))
         guide = learn(lessons, self.space.n_features, extra.grid, corrections, self.config.seed)
         for label, name in (names or {}).items():
@@ -242,49 +214,58 @@ class Segmenter(Gestures):
 
     def latents(self, image: Image, report: Report = silent) -> list[Tensor]:
         """Per sample of `image` the latent map (latents, *space / stride) as the network gives it."""
-        return self._labeller(image).latents(image, report)
+        return self._reader(image).latents(image, report)
 
     def save(self, path: str | Path) -> None:
         """Writes everything to one file: autoencoder, features, clusters, edits."""
-        modelfile.write(path, *pack(vars(self), self._survivors))
+        modelfile.write(path, *pack(vars(self), self._weighted))
 
     @classmethod
     def load(cls, path: str | Path) -> Segmenter:
         """The segmenter that `save` wrote; ModelFileError says what is wrong with any other file."""
         fields, kept = unpack(*modelfile.read(path), str(path))
         loaded = cls(**fields)
-        loaded.canvas.remember(kept, loaded._finish)
+        loaded.canvas.remember(kept, loaded._smoothing)
         return loaded
 
-    @property
-    def _survivors(self) -> Survivors:
-        """The clusters with what keeps smoothing from erasing any of them."""
-        return self.canvas.survivors(self.clusters, self._finish)
+    def merge(self, *labels: int) -> Segmenter:
+        """The segmenter in which `labels` are one; it has the number of the smallest."""
+        return self._edited(self.edits.merge(*labels))
 
-    @property
-    def _finish(self) -> Finish:
-        return self.config.smoothing, self.config.sharpen, self.space.grid, self.anisotropy
+    def split(self, label: int, into: int = 2) -> Segmenter:
+        """The segmenter in which `label` is parted by its features; the first part keeps the number."""
+        inside = self.places_of(label)
+        points = torch.from_numpy(self.sample.x[inside])
+        if len(torch.unique(points, dim=0)) < into:
+            raise ValueError(f"segment {label} holds too few different places to be split into {into}")
+        found = kmeans(points, into, seed=self.config.seed, n_init=self.config.n_init)
+        order = torch.bincount(found.labels, minlength=into).argsort(descending=True)
+        most = max(self.clusters.k, self.config.granularity)
+        return self._edited(self.edits.split(label, found.centers[order].numpy(), most))
 
-    def _normalizer(self, image: Image, config: SegmentationConfig | None = None) -> Normalizer:
-        return fit_normalizer(self.model, Stack((image,)), config or self.config)
+    def rename(self, label: int, name: str) -> Segmenter:
+        """The segmenter in which `label` is called `name`."""
+        return self._edited(self.edits.rename(label, name))
 
-    def _labeller(self, image: Image, config: SegmentationConfig | None = None, **options: Any) -> Labeller:
-        config = config or self.config
-        normalizer = self._normalizer(image, config)
-        space, kept = self.space, self._survivors if config.sharpen == self.config.sharpen else Survivors(self.clusters)
-        scorer: Survivors | Guided = kept
-        if self.guide and self.guide_space:
-            space = joined(space, self.guide_space)
-            sigma = smooth.sigmas(space.grid, self.anisotropy)
-            lookup, own = self._labels_of_clusters(), self.space.n_features
-            scorer = Guided(kept, self.guide, lookup, own, config.smoothing, sigma)
-            config = config.but(smoothing=config.smoothing * SMOOTHING)
-        return Labeller(self.model, normalizer, space, scorer, config, self.anisotropy, self.grid, **options)
+    def recolor(self, label: int, color: tuple[float, float, float]) -> Segmenter:
+        """The segmenter in which `label` has another colour: red, green and blue of 0 to 1."""
+        return self._edited(self.edits.recolor(label, color))
 
-    def _labels_of_clusters(self) -> np.ndarray:
-        """(K + 1,) the label of each cluster 0..K after cut, merges and background."""
-        lookup = self._lookup()
-        return np.asarray(self.edits.mapping(int(lookup.max()))[lookup])
+    def background(self, *labels: int) -> Segmenter:
+        """The segmenter that gives the places of `labels` the label 0."""
+        return self._edited(self.edits.background(*labels))
+
+    def foreground(self, *labels: int) -> Segmenter:
+        """The segmenter in which `labels` are no background any more."""
+        return self._edited(self.edits.foreground(*labels))
+
+    def hide(self, *labels: int) -> Segmenter:
+        """The segmenter whose layers do not show `labels`."""
+        return self._edited(self.edits.hide(*labels))
+
+    def show(self, *labels: int) -> Segmenter:
+        """The segmenter whose layers show `labels` again."""
+        return self._edited(self.edits.show(*labels))
 
     def places_of(self, label: int) -> np.ndarray:
         """Which places of the fitting sample have `label`: bool (n,)."""
@@ -294,60 +275,119 @@ class Segmenter(Gestures):
         labels = self._lookup()[np.asarray(self.clusters.assign(places)) + 1]
         return np.asarray(self.edits.apply(labels, self.sample.x.T) == label)
 
-    def _further(self, prepared: Prepared, report: Report) -> list[Tensor]:
-        """Features of the clusters and of the guide, made when first asked for."""
-        if not self.guide_space:
-            return prepared.features
-        key = id(self.guide_space)
-        if key not in prepared.further:
-            labeller = replace(self._labeller(prepared.image), space=joined(self.space, self.guide_space))
-            prepared.further = {key: (labeller.features(prepared.image, report), self.guide_space)}
-        features: list[Tensor] = prepared.further[key][0]
-        return features
-
     def apply_to(self, image: Image, out: Any = None, report: Report = silent, rescale: bool = False) -> Segments:
         """Segments of one image, as `apply` gives them."""
         check_channels(self.model, Stack((image,)))
         if rescale and self.model.spacing and image.spacing != self.model.spacing:
             return self._rescaled(image, out, report)
         drift.warn(self.model, image, self._normalizer(image), self.usual_error)
-        if out is None and image.shape[0] * np.prod(image.shape[2:]) <= IN_MEMORY:
-            return self.label(self._labeller(image).prepared(image, report), report=report)
-        if self.method == "regions":
+        strategy = self._strategy(image, self.config.sharpen)
+        in_one = strategy.whole or (self.config.surround and image.shape[1] == 3 and image.ndim == 2)
+        if _voxels(image) <= IN_MEMORY and (out is None or in_one):
+            prepared = self._reader(image).prepared(image, report)
+            features = self._guide_features(prepared, report) if self.guide else prepared.features
+            return self._finished(image, in_memory(prepared, features, strategy, report), out)
+        if strategy.whole:
             raise ValueError(f"{image.name} is too large for regions: choose another method, such as kmeans")
-        fine = self.config.granularity > self.clusters.k and not self.guide
-        lookup = np.array([0, *self.guide.labels], np.int32) if self.guide else self._lookup()
-        drawn = painted_on(self.edits, image)
-        tally = Tally.empty(max(self.tree.leaves, self.edits.highest(int(lookup.max()))), image.shape[1])
+        reader = self._reader(image, strategy.space, strategy.margin)
+        around = self._finish(image).around
+        return self._finished(image, block_by_block(image, reader, strategy, around, report), out)
+
+    @property
+    def by_region(self) -> bool:
+        """Whether whole regions are labelled, not places by themselves."""
+        return self.method == "regions"
+
+    @property
+    def _weighted(self) -> WeightedClusters:
+        """The clusters with what keeps smoothing from erasing any of them."""
+        return self.canvas.weighted(self.clusters, self._smoothing)
+
+    @property
+    def _smoothing(self) -> Smoothing:
+        return self.config.smoothing, self.config.sharpen, self.space.grid, self.anisotropy
+
+    def _normalizer(self, image: Image) -> Normalizer:
+        return fit_normalizer(self.model, Stack((image,)), self.config)
+
+    def _reader(self, image: Image, space: FeatureSpace | None = None, margin: int = 0) -> FeatureReader:
+        return FeatureReader(self.model, self._normalizer(image), space or self.space, self.grid, margin)
+
+    def _strategy(self, image: Image, sharpen: bool) -> Strategy:
+        """How places of `image` get labels."""
+        normalizer, config = self._normalizer(image), self.config
+        if self.by_region and not self.guide:
+            numbers = config.n_clusters, config.superpixels, config.granularity
+            return ByRegion(self.space, normalizer, self.grid, self.anisotropy, *numbers, self.clusters.centers)
+        weighted = self._weighted if sharpen == config.sharpen else WeightedClusters(self.clusters)
+        how = normalizer, self.model.device, self.grid, self.anisotropy, config.smoothing, sharpen
+        if self.guide and self.guide_space:
+            taught = self.guide, self._labels_of_clusters(), self.space.n_features
+            return ByStroke(joined(self.space, self.guide_space), weighted, *how, *taught)
+        return ByCluster(self.space, weighted, *how)
+
+    def _finish(self, image: Image) -> Finish:
+        """What is done to the labels that the strategy finds in `image`."""
+        plain = not (self.guide or self.by_region)
+        fine = plain and self.config.granularity > self.clusters.k
+        lookup = self._lookup() if plain else None
+        if self.guide:
+            lookup = np.array([0, *self.guide.labels], np.int32)
+        return Finish(
+            self.config,
+            self.edits,
+            self._normalizer(image),
+            lookup,
+            finer=self.tree if fine else None,
+            splits=self.guide is None,
+            painted=self._painted_on(image),
+        )
+
+    def _finished(self, image: Image, blocks: Iterable[Block], out: Any = None) -> Segments:
+        """The labelled `blocks` of `image`, finished and put together."""
+        finish, tally = self._finish(image), Tally.empty(image.shape[1])
         labels = np.zeros(image.label_shape, np.int32) if out is None else out
-        confidence = np.zeros(image.label_shape, np.float32) if out is None else np.zeros(0, np.float32)
-
-        def write(n: int, tile: Tile, raw: np.ndarray, part: np.ndarray, sure: np.ndarray) -> None:
-            part = part[tile.inner]
-            if drawn is not None:
-                part = np.where(drawn[n][tile.core] >= 0, drawn[n][tile.core], part)
-            image.put(labels, n, tile.core, part)
+        confidence = np.zeros(image.label_shape if out is None else 0, np.float32)
+        for block in blocks:
+            part, sure = finish(block), block.confidence[block.tile.inner]
+            image.put(labels, block.n, block.tile.core, part)
             if out is None:
-                image.put(confidence, n, tile.core, sure[tile.inner])
-            tally.add(part, sure[tile.inner], raw[(slice(None), *tile.inner)])
-
-        def after(part: np.ndarray, features: Tensor | None) -> np.ndarray:
-            if features is None:
-                return finished(lookup[part], self.edits, self.config)
-            groups = finer(features, self.tree, part, self.config.granularity) if fine else lookup[part]
-            return finished(groups, self.edits, self.config, features.cpu().numpy())
-
-        looks = fine or bool(self.edits.splits and not self.guide)
-        labeller = self._labeller(image, after=after, looks=looks, reach=reach(self.config))
-        labeller.label(image, None, write, report)
+                image.put(confidence, block.n, block.tile.core, sure)
+            tally.add(part, sure, block.raw[(slice(None), *block.tile.inner)])
         return self._segments(image, labels, confidence, tally)
+
+    def _painted_on(self, image: Image) -> np.ndarray | None:
+        """What was painted on `image`, (N, *space), -1 where nothing was; None if nothing was at all."""
+        painted = self.edits.painted.get(identity(image)) if self.edits.painted else None
+        if painted is None:
+            return None
+        return image.from_source(painted.apply(np.full(painted.shape, -1, np.int32)))
+
+    def _guide_features(self, prepared: Prepared, report: Report) -> list[Tensor]:
+        """Features of the clusters and of the guide, made when first asked for."""
+        assert self.guide_space is not None  # there is one wherever strokes were learnt from
+        reader = self._reader(prepared.image, joined(self.space, self.guide_space))
+        parts = self.space, self.guide_space
+        return prepared.guide_features.get(parts, None, lambda: reader.features(prepared.image, report))
+
+    def _labels_of_clusters(self) -> np.ndarray:
+        """(K + 1,) the label of each cluster 0..K after granularity, merges and background."""
+        lookup = self._lookup()
+        return np.asarray(self.edits.mapping(int(lookup.max()))[lookup])
+
+    def _lookup(self) -> np.ndarray:
+        """(K + 1,) the segment of each cluster 0..K at this granularity."""
+        return self.tree.lookup(self.config.granularity)
+
+    def _edited(self, edits: Edits) -> Segmenter:
+        return replace(self, edits=edits)
 
     def _rescaled(self, image: Image, out: Any, report: Report) -> Segments:
         """Segments found at the pixel size of the training images, brought back to the pixels of `image`."""
-        if image.shape[0] * np.prod(image.shape[2:]) > IN_MEMORY:
+        if _voxels(image) > IN_MEMORY:
             raise ValueError(f"{image.name} is too large to be rescaled in memory: resample it to another file first")
         found = self.label(self.prepare(resampled(image, self.model.spacing), report), report=report)
-        tally = Tally.empty(int(found.labels.max(initial=0)), image.shape[1])
+        tally = Tally.empty(image.shape[1])
         labels = stretched(found.labels, (image.shape[0], *image.shape[2:]))
         confidence = stretched(found.confidence, labels.shape)
         for n in range(len(labels)):
@@ -357,38 +397,6 @@ class Segmenter(Gestures):
             out[...] = whole
         return self._segments(image, whole if out is None else out, image.to_source(confidence), tally)
 
-    def _clusters_of(self, prepared: Prepared, quick: bool, report: Report) -> tuple[np.ndarray, np.ndarray]:
-        """Clusters 1..K and confidence (N, *space) of a prepared source, kept until what made them changes."""
-        config = self.config.but(sharpen=False) if quick else self.config
-        key = (id(self.guide or self.clusters), id(self.clusters), config.smoothing, config.sharpen)
-        if key not in prepared.cache:
-            image = prepared.image
-            labels = np.zeros((image.shape[0], *image.shape[2:]), np.int32)
-            confidence = np.zeros(labels.shape, np.float32)
-
-            def write(n: int, tile: Tile, _: np.ndarray, part: np.ndarray, sure: np.ndarray) -> None:
-                labels[n][tile.core] = part[tile.inner]
-                confidence[n][tile.core] = sure[tile.inner]
-
-            held = replace(prepared, features=self._further(prepared, report)) if self.guide else prepared
-            self._labeller(image, config=config).label(image, held, write, report)
-            prepared.cache.clear()
-            prepared.cache |= {key: (labels, confidence), "made by": (self.clusters, self.guide)}  # ids stay theirs
-        found: tuple[np.ndarray, np.ndarray] = prepared.cache[key]
-        return found
-
-    def _regions_of(self, prepared: Prepared) -> list[Regions]:
-        key = ("regions", self.config.n_clusters, self.config.superpixels)
-        if key not in prepared.cache:
-            normalizer = self._normalizer(prepared.image)
-            prepared.cache[key] = regions_of(prepared, self.space, self.config, normalizer, self.anisotropy)
-        found: list[Regions] = prepared.cache[key]
-        return found
-
-    def _lookup(self) -> np.ndarray:
-        """(K + 1,) the segment of each cluster 0..K at the granularity of `config.granularity`."""
-        return coarser(self.tree, self.config.granularity)
-
     def _segments(self, image: Image, labels: np.ndarray, confidence: np.ndarray, tally: Tally) -> Segments:
         metadata = {
             "config": self.config.model_dump(mode="json"),
@@ -397,3 +405,8 @@ class Segmenter(Gestures):
             "trained_on": self.model.info.get("trained_on", []),
         }
         return Segments.of(image, labels, confidence, tally, self.edits, self.clusters.colors, self.sentence, metadata)
+
+
+def _voxels(image: Image) -> int:
+    """Voxels of all samples of `image`."""
+    return image.shape[0] * math.prod(image.shape[2:])

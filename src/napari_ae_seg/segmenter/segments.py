@@ -126,13 +126,18 @@ class Tally:
     """(K + 1, C) sums of the channels' native values."""
 
     @classmethod
-    def empty(cls, labels: int, channels: int) -> Tally:
-        """A tally of the labels 0..`labels`."""
-        return cls(np.zeros(labels + 1), np.zeros(labels + 1), np.zeros((labels + 1, channels)))
+    def empty(cls, channels: int) -> Tally:
+        """A tally of no pixel."""
+        return cls(np.zeros(1), np.zeros(1), np.zeros((1, channels)))
 
     def add(self, labels: np.ndarray, confidence: np.ndarray, raw: np.ndarray) -> None:
-        """Counts the pixels of a block."""
-        flat, count = labels.ravel(), len(self.size)
+        """Counts the pixels of a block; `labels` may be higher than any before."""
+        flat = labels.ravel()
+        more = max(0, int(flat.max(initial=0)) + 1 - len(self.size))
+        if more:
+            self.size, self.confidence = (np.pad(sums, (0, more)) for sums in (self.size, self.confidence))
+            self.intensity = np.pad(self.intensity, ((0, more), (0, 0)))
+        count = len(self.size)
         self.size += np.bincount(flat, minlength=count)
         self.confidence += np.bincount(flat, weights=confidence.ravel(), minlength=count)
         for channel, values in enumerate(raw):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import smooth
+from .kept import Kept
 
 if TYPE_CHECKING:
     from napari_ae_seg.clustering.clusters import Clusters
@@ -24,7 +25,7 @@ FIRST, MOST = 0.5, 64.0
 
 @dataclass(frozen=True)
 class Patch:
-    """A part of the fitting images, on which it is seen which clusters survive."""
+    """A part of the fitting images, on which it is seen what smoothing leaves of each cluster."""
 
     features: Tensor
     """(F, *grid)"""
@@ -35,8 +36,8 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class Survivors:
-    """Clusters and what keeps each of them in the picture."""
+class WeightedClusters:
+    """Clusters with weights that keep smoothing from erasing any of them."""
 
     clusters: Clusters
     added: tuple[float, ...] = ()
@@ -49,21 +50,12 @@ class Survivors:
         """Number of clusters."""
         return self.clusters.k
 
-    @property
-    def halo(self) -> int:
-        """Cells around a place that its scores depend on: none."""
-        return 0
-
     def scores(self, features: Tensor) -> Tensor:
         """Log memberships (K, *grid) of features (F, *grid)."""
         scores = self.clusters.scores(features)
         if not any(self.added):
             return scores
         return scores + torch.tensor(self.added, device=scores.device).reshape(-1, *[1] * (scores.ndim - 1))
-
-    def sharpened(self, memberships: Tensor, guide: Tensor, anisotropy: Sequence[float]) -> Tensor:
-        """Memberships (K, *space) whose borders follow the edges of `guide`."""
-        return self.blunted(smooth.sharpen(memberships, guide, anisotropy), memberships)
 
     def blunted(self, sharp: Tensor, memberships: Tensor) -> Tensor:
         """Sharpened memberships (K, *space), where nothing was taken from some clusters."""
@@ -76,43 +68,46 @@ class Survivors:
         return {"added": list(self.added), "blunt": list(self.blunt)}
 
 
-Finish = tuple[float, bool, int, tuple[float, ...]]
+Smoothing = tuple[float, bool, int, tuple[float, ...]]
 """Strength of smoothing, whether borders are sharpened, pixels per cell of the features, anisotropy."""
 
 
 class Canvas:
-    """Parts of the fitting images, and what was found on them."""
+    """Parts of the fitting images, and what smoothing leaves of clusters and of their finer segments there."""
 
     def __init__(self, patches: Sequence[Patch] = ()) -> None:
         self.patches = list(patches)
-        self._found: dict[tuple[int, Finish], tuple[Survivors, list[Tensor]]] = {}
+        self._weighted: Kept[tuple[WeightedClusters, list[Tensor]]] = Kept(8)
+        self._pruned: Kept[Tree] = Kept(8)
 
-    def survivors(self, clusters: Clusters, finish: Finish) -> Survivors:
+    def weighted(self, clusters: Clusters, smoothing: Smoothing) -> WeightedClusters:
         """The clusters with what keeps smoothing from erasing any of them; as they are if there is nothing to see."""
-        return self._look(clusters, finish)[0]
+        return self._look(clusters, smoothing)[0]
 
-    def seen(self, tree: Tree, clusters: Clusters, finish: Finish) -> Tree:
+    def pruned(self, tree: Tree, clusters: Clusters, smoothing: Smoothing) -> Tree:
         """The tree without the leaves that smoothing leaves no place to; as it is if there is nothing to see."""
+        return self._pruned.get((tree, clusters), smoothing, lambda: self._prune(tree, clusters, smoothing))
+
+    def remember(self, found: WeightedClusters, smoothing: Smoothing) -> None:
+        """Keeps what a file says was found."""
+        self._weighted.get((found.clusters,), smoothing, lambda: (found, []))
+
+    def _look(self, clusters: Clusters, smoothing: Smoothing) -> tuple[WeightedClusters, list[Tensor]]:
+        def look() -> tuple[WeightedClusters, list[Tensor]]:
+            return weigh(clusters, self.patches, *smoothing) if self.patches else (WeightedClusters(clusters), [])
+
+        return self._weighted.get((clusters,), smoothing, look)
+
+    def _prune(self, tree: Tree, clusters: Clusters, smoothing: Smoothing) -> Tree:
         present = np.zeros(tree.leaves, bool)
-        for patch, labels in zip(self.patches, self._look(clusters, finish)[1], strict=True):
+        for patch, labels in zip(self.patches, self._look(clusters, smoothing)[1], strict=True):
             present[np.unique(tree.descend(patch.features, labels).numpy()[patch.valid.numpy()])] = True
         return tree.pruned(present) if present.any() else tree
 
-    def remember(self, found: Survivors, finish: Finish) -> None:
-        """Keeps what a file says was found."""
-        self._found[id(found.clusters), finish] = found, []
 
-    def _look(self, clusters: Clusters, finish: Finish) -> tuple[Survivors, list[Tensor]]:
-        key = (id(clusters), finish)  # the value holds the clusters, so that no others get their id
-        if key not in self._found:
-            found = survivors(clusters, self.patches, *finish) if self.patches else (Survivors(clusters), [])
-            self._found[key] = found
-        return self._found[key]
-
-
-def survivors(
+def weigh(
     clusters: Clusters, patches: Sequence[Patch], strength: float, sharpen: bool, grid: int, anisotropy: Sequence[float]
-) -> tuple[Survivors, list[Tensor]]:
+) -> tuple[WeightedClusters, list[Tensor]]:
     """The weights with which smoothing of `strength` and sharpening erase none of `clusters` on `patches`.
 
     Also the cluster index of each cell of `patches` then, (*grid).
@@ -123,7 +118,7 @@ def survivors(
     needed = torch.minimum(before, (SHARE * before.sum()).clamp_min(FEWEST))
     added, weight = torch.zeros(clusters.k), FIRST
     while True:
-        found = Survivors(clusters, tuple(added.tolist()))
+        found = WeightedClusters(clusters, tuple(added.tolist()))
         smoothed = [smooth.mean_field(found.scores(patch.features), strength, sigma) for patch in patches]
         lost = _cells(smoothed, [patch.valid for patch in patches], clusters.k) < needed
         if weight > MOST or not lost.any():
@@ -134,7 +129,7 @@ def survivors(
     fine = [smooth.upsample(q, grid, patch.guide.shape) for q, patch in zip(smoothed, patches, strict=True)]
     sharp = [smooth.sharpen(q, patch.guide, anisotropy) for q, patch in zip(fine, patches, strict=True)]
     left = _cells(sharp, [torch.ones_like(patch.guide, dtype=torch.bool) for patch in patches], clusters.k)
-    found = Survivors(clusters, found.added, tuple(np.flatnonzero((left < needed).numpy()).tolist()))
+    found = WeightedClusters(clusters, found.added, tuple(np.flatnonzero((left < needed).numpy()).tolist()))
     first = (slice(None), *[slice(None, None, grid)] * patches[0].guide.ndim)  # pixel of every cell
     kept = [found.blunted(crisp[first], q[first]) for crisp, q in zip(sharp, fine, strict=True)]
     return found, [q.max(0).indices for q in kept]

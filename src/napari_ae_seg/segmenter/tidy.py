@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,15 @@ if TYPE_CHECKING:
 
 SLAB = 1 << 21
 """Pixels filtered at once: the memory of a volume stays flat."""
+Sides = Sequence[tuple[bool, bool]]
+"""Per axis, whether the labels are cut off from more of the image at its beginning and at its end."""
 
 
-def tidy(labels: np.ndarray, config: SegmentationConfig) -> np.ndarray:
+def tidy(labels: np.ndarray, config: SegmentationConfig, cut: Sides = ()) -> np.ndarray:
     """Labels (*space) after the majority filter, filled holes and the minimum size that `config` asks for; 0 stays 0.
+
+    `labels` may be a block of an image, `cut` off from the rest of it on some sides: what reaches these is not taken
+    to be small, and a label is lost where the image would lose it, for it may lie elsewhere, too.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> tidy(np.array([[1, 1, 1, 2], [1, 2, 1, 2], [1, 1, 1, 2]]), SegmentationConfig(fill_holes=1))
@@ -26,15 +32,15 @@ def tidy(labels: np.ndarray, config: SegmentationConfig) -> np.ndarray:
         raise TypeError(f"labels are integers, got {labels.dtype}")
     done = labels
     if config.majority:
-        done = majority(done, config.majority)
+        done = majority(done, config.majority, cut)
     if config.fill_holes:
-        done = fill_holes(done, config.fill_holes)
+        done = fill_holes(done, config.fill_holes, cut)
     if config.min_size > 1:
-        done = drop_small(done, config.min_size)
+        done = drop_small(done, config.min_size, cut)
     return done
 
 
-def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
+def drop_small(labels: np.ndarray, min_size: int, cut: Sides = ()) -> np.ndarray:
     """Labels whose connected regions of fewer than `min_size` pixels have taken the label around them.
 
     Regions that touch nothing but 0 stay, and so does the largest region of each label.
@@ -44,7 +50,7 @@ def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
     """
     regions, owner, sizes = _components(labels)
     small = (sizes < min_size) & (owner > 0)
-    small[_largest(owner, sizes)] = False
+    _spare(small, regions, owner, sizes, cut)
     if not small.any():
         return labels
     inner, outer, shared = _contacts(regions, small)
@@ -58,7 +64,7 @@ def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
         settled[votes[0]] = True
 
 
-def fill_holes(labels: np.ndarray, size: int) -> np.ndarray:
+def fill_holes(labels: np.ndarray, size: int, cut: Sides = ()) -> np.ndarray:
     """Labels whose regions of at most `size` pixels that lie inside one other region have taken its label.
 
     >>> fill_holes(np.array([[1, 1, 1, 1], [1, 2, 1, 2], [1, 1, 1, 1]]), 1)
@@ -68,7 +74,7 @@ def fill_holes(labels: np.ndarray, size: int) -> np.ndarray:
     """
     regions, owner, sizes = _components(labels)
     small = (sizes <= size) & (owner > 0)
-    small[_largest(owner, sizes)] = False
+    _spare(small, regions, owner, sizes, cut)
     for axis in range(labels.ndim):
         for side in (0, -1):
             small[np.take(regions, side, axis=axis)] = False  # open to the outside
@@ -88,7 +94,7 @@ def fill_holes(labels: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(owner[becomes][regions], labels.dtype)
 
 
-def majority(labels: np.ndarray, radius: int) -> np.ndarray:
+def majority(labels: np.ndarray, radius: int, cut: Sides = ()) -> np.ndarray:
     """Each pixel's most frequent label in the window of `radius` around it; ties keep the label, 0 has no vote.
 
     >>> majority(np.array([1, 1, 2, 1, 1, 2, 2, 2]), 1)
@@ -100,8 +106,9 @@ def majority(labels: np.ndarray, radius: int) -> np.ndarray:
         low, high = max(0, start - radius), min(len(labels), start + depth + radius)
         won = _vote(labels[low:high], radius)
         done[start : start + depth] = won[start - low : start - low + depth]
-    for lost in np.setdiff1d(np.unique(labels), np.unique(done)):
-        done[labels == lost] = lost
+    if not _is_cut(cut):
+        for lost in np.setdiff1d(np.unique(labels), np.unique(done)):
+            done[labels == lost] = lost
     return done
 
 
@@ -129,6 +136,19 @@ def _components(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     owner = np.zeros(len(sizes), labels.dtype)
     owner[regions.ravel()] = labels.ravel()
     return regions, owner, sizes
+
+
+def _is_cut(cut: Sides) -> bool:
+    return any(side for sides in cut for side in sides)
+
+
+def _spare(small: np.ndarray, regions: np.ndarray, owner: np.ndarray, sizes: np.ndarray, cut: Sides) -> None:
+    """Takes from the `small` regions those that are kept: the largest of each label, or in a block what is cut off."""
+    if not _is_cut(cut):
+        small[_largest(owner, sizes)] = False
+    for axis, (before, after) in enumerate(cut):
+        for side in [0] * before + [-1] * after:
+            small[np.take(regions, side, axis=axis)] = False
 
 
 def _largest(owner: np.ndarray, sizes: np.ndarray) -> np.ndarray:
