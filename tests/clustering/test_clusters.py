@@ -9,6 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_ae_seg.clustering.clusters import METHODS, Clusters, fit_clusters, matched, reorder
 from napari_ae_seg.config import SegmentationConfig
+from napari_ae_seg.core import state
 
 CONFIG = SegmentationConfig(max_samples=2000)
 
@@ -44,7 +45,7 @@ def test_k_labels_even_where_there_are_no_groups(method):
 def test_clusters_survive_saving(method, blobs):
     x, _ = blobs
     clusters = fit_clusters(x, CONFIG, method, 3)
-    again = Clusters.from_state(*clusters.state())
+    again = state.unpack(Clusters, *state.pack(clusters))
     features = torch.from_numpy(x.T.copy()).reshape(3, 20, 30)
     assert torch.equal(again.scores(features), clusters.scores(features))
     assert again.colors == clusters.colors

@@ -7,6 +7,7 @@ import torch
 
 from napari_ae_seg.autoencoder.maps import Maps
 from napari_ae_seg.config import SegmentationConfig
+from napari_ae_seg.core import state
 from napari_ae_seg.features.fit import SPACES, draw, fit_space, grid_of
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.features.tone import Tone
@@ -101,8 +102,8 @@ def test_corrected_intensities_stand_out_from_a_sloping_background():
 def test_a_space_that_went_through_a_file_gives_the_same_features(name):
     maps = maps_of(noise(3, 40, 33))
     space = fitted(name, maps)
-    meta, arrays = space.state()
-    again = FeatureSpace.from_state(json.loads(json.dumps(meta)), arrays)
+    values, arrays = state.pack(space)
+    again = state.unpack(FeatureSpace, json.loads(json.dumps(values)), arrays)
     assert again.sentence == space.sentence
     assert torch.equal(again.transform(maps), space.transform(maps))
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from napari_ae_seg.core import state
 from napari_ae_seg.images.normalize import Normalizer
 from napari_ae_seg.images.sample import Block, sample_blocks
 from napari_ae_seg.images.stack import read
@@ -105,5 +106,5 @@ def test_a_wrong_number_of_channels_is_named():
 def test_its_state_makes_the_same_normalizer(mix_to):
     data = np.random.default_rng(0).random((4, 9, 9)).astype("f4")
     normalizer = Normalizer.fit([block(data)], mix_to=mix_to)
-    again = Normalizer.from_state(*normalizer.state())
+    again = state.unpack(Normalizer, *state.pack(normalizer))
     assert np.array_equal(again.apply(data), normalizer.apply(data))

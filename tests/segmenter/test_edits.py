@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_ae_seg.core import state
 from napari_ae_seg.segmenter.edits import Edits
 
 LABELS = np.array([[0, 1, 2], [3, 4, 5]])
@@ -73,9 +74,10 @@ def test_all_of_it_survives_a_file():
         .split(3, np.array([[0.25, 1], [2, 3]]), most=5)
         .paint("a", np.array([[-1, 2], [0, -1]]))
     )
-    meta, arrays = edits.state()
-    assert Edits.from_state(json.loads(json.dumps(meta)), arrays) == edits
-    assert Edits.from_state(json.loads(json.dumps(meta)), arrays) != replace(edits, painted={})
+    values, arrays = state.pack(edits)
+    again = state.unpack(Edits, json.loads(json.dumps(values)), arrays)
+    assert again == edits
+    assert again != replace(edits, painted={})
 
 
 @pytest.mark.parametrize("labels", [(1,), (1, 1), (0, 1)])

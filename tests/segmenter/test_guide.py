@@ -8,6 +8,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 
 from napari_ae_seg.clustering.forest import DEPTH, LEAF, TREES, fit_forest
+from napari_ae_seg.core import state
 from napari_ae_seg.segmenter.guidance import Guide, fit_guide, painted_places
 
 RNG = np.random.default_rng(0)
@@ -78,7 +79,7 @@ def test_strokes_are_read_on_the_grid_of_the_features():
 
 def test_a_saved_guide_says_the_same():
     guide = fit_guide(*blobs(20, [1, 2, 4]))
-    again = Guide.from_state(*guide.state())
+    again = state.unpack(Guide, *state.pack(guide))
     x = torch.from_numpy(blobs(50, [1, 2, 3])[0].T)
     assert again.labels == guide.labels
     assert torch.equal(again.scores(x), guide.scores(x))
@@ -107,7 +108,7 @@ def test_who_corrects_what_is_wrong_accepts_the_rest():
     lookup, sure = np.array([0, 1, 2]), np.stack([under == 1, under == 2]).astype(float)
     guide = fit_guide(corrected, 3 - under, (sample, present), under, own=2)
     assert guide.chances(sure, lookup).argmax(1).tolist() == [0, 1]
-    kept = Guide.from_state(*guide.state())
+    kept = state.unpack(Guide, *state.pack(guide))
     assert np.array_equal(kept.chances(sure, lookup), guide.chances(sure, lookup))
     over = fit_guide(corrected[under == 1], np.full(8, 2), (sample, present), np.ones(8, int), own=2)
     assert over.accepted == 0

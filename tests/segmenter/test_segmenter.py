@@ -79,7 +79,7 @@ def test_the_autoencoder_of_a_segmenter_file_can_be_used_alone(fitted, tmp_path)
 
 def test_a_file_without_clusters_is_no_segmenter(model, tmp_path):
     model.save(tmp_path / "a.aeseg")
-    with pytest.raises(ae.ModelFileError, match="without clusters"):
+    with pytest.raises(ae.ModelFileError, match="holds an autoencoder, no segmenter: fit a Segmenter on it first"):
         ae.Segmenter.load(tmp_path / "a.aeseg")
 
 

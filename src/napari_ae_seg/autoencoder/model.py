@@ -7,8 +7,8 @@ import datetime
 import importlib.metadata
 import importlib.resources
 import platform
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
@@ -18,17 +18,18 @@ from napari_ae_seg import __version__
 from napari_ae_seg.config import NetworkConfig, TrainingConfig
 from napari_ae_seg.core import devices, modelfile
 from napari_ae_seg.core.errors import ModelFileError
+from napari_ae_seg.core.state import stored
 from napari_ae_seg.images import notebook
 from napari_ae_seg.images.normalize import Normalizer
 from napari_ae_seg.images.sample import sample_blocks
 from napari_ae_seg.images.stack import Images, as_stack
 
-from .nets import Net, build
+from .nets import Net, rebuilt
 from .nets.losses import activate
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from napari_ae_seg.images.sample import Block
 
@@ -41,6 +42,47 @@ _CURVE = (96, 192)
 """Height and width of a drawn curve, in pixels."""
 
 
+@dataclass(frozen=True)
+class _Saved:
+    """What a file holds of an autoencoder: its fields, and the weights of its network."""
+
+    weights: dict[str, Annotated[Tensor, "any *"]]
+    normalizer: Normalizer
+    network: NetworkConfig
+    training: TrainingConfig
+    ndim: Annotated[int, (2, 3)]
+    spacing: tuple[Annotated[float, (1e-30, 1e30)], ...]
+    units: tuple[str, ...]
+    axes: str
+    history: list[dict[str, float | None]]
+    info: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: Autoencoder) -> _Saved:
+        own = {one.name: getattr(model, one.name) for one in fields(cls) if one.name != "weights"}
+        return cls(weights=model.net.state_dict(), **own)
+
+    def check(self) -> None:
+        if len(self.spacing) not in (0, self.ndim) or len(self.units) > 8 or len(self.axes) > 8:
+            raise ValueError(
+                f"an image of {self.ndim} axes has no spacing {self.spacing}, units {self.units}, {self.axes}"
+            )
+        if not all(
+            {"step", "loss"} <= {name for name, value in row.items() if value is not None} for row in self.history
+        ):
+            raise ValueError("every row of the history has a step and a loss")
+        for name, kind in (("date", str), ("latents", str), ("trained_on", list), ("runs", list), ("versions", dict)):
+            if not isinstance(self.info.get(name, kind()), kind):
+                raise ValueError(f"{name} is {self.info[name]!r:.40}")
+        if not all(isinstance(name, str) for name in self.info.get("trained_on", [])):
+            raise ValueError("trained_on names images")
+
+    def made(self, kind: type[Autoencoder]) -> Autoencoder:
+        net = rebuilt(self.network, self.normalizer.outputs, self.ndim, self.weights)
+        return kind(net, **{one.name: getattr(self, one.name) for one in fields(self) if one.name != "weights"})
+
+
+@stored("autoencoder", via=_Saved)
 @dataclass(eq=False, repr=False)
 class Autoencoder:
     """A trained network and what it was trained with: `train` makes it, `save` and `load` keep it in a file.
@@ -286,8 +328,7 @@ class Autoencoder:
         ...     ae.Autoencoder.load(f"{folder}/model.aeseg").net.latents
         16
         """
-        meta, arrays = self.state()
-        modelfile.write(path, {"autoencoder": meta}, {f"autoencoder/{name}": a for name, a in arrays.items()})
+        modelfile.save(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Autoencoder:
@@ -316,56 +357,7 @@ class Autoencoder:
         ...     ae.Autoencoder.load(f"{folder}/model.aeseg").net.latents
         16
         """
-        header, arrays = modelfile.read(path)
-        if "autoencoder" not in header:
-            raise ModelFileError(f"{path} holds no autoencoder, only {', '.join(header) or 'nothing'}")
-        try:
-            return cls.from_state(header["autoencoder"], _under("autoencoder/", arrays))
-        except ModelFileError as error:
-            raise ModelFileError(f"{path} {error}") from error.__cause__
-
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What a file keeps: a part JSON knows, and named arrays."""
-        scaling, numbers = self.normalizer.state()
-        meta = {
-            "network": self.network.model_dump(mode="json"),
-            "training": self.training.model_dump(mode="json"),
-            "normalizer": scaling,
-            "ndim": self.ndim,
-            "spacing": list(self.spacing),
-            "units": list(self.units),
-            "axes": self.axes,
-            "history": self.history,
-            "info": self.info,
-        }
-        weights = {f"net/{name}": tensor.cpu().numpy() for name, tensor in self.net.state_dict().items()}
-        return meta, {**weights, **{f"normalizer/{name}": array for name, array in numbers.items()}}
-
-    @classmethod
-    def from_state(cls, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Autoencoder:
-        """The model that `state` described; ModelFileError if it is not one this version can make."""
-        try:
-            network, training = NetworkConfig(**meta["network"]), TrainingConfig(**meta["training"])
-            normalizer = Normalizer.from_state(meta["normalizer"], _under("normalizer/", arrays))
-            net = build(network, normalizer.outputs, meta["ndim"])
-            net.load_state_dict({name: torch.tensor(array) for name, array in _under("net/", arrays).items()})
-            return cls(
-                net,
-                normalizer,
-                network,
-                training,
-                ndim=meta["ndim"],
-                spacing=tuple(meta["spacing"]),
-                units=tuple(meta["units"]),
-                axes=meta["axes"],
-                history=meta["history"],
-                info=meta["info"],
-            )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"holds an autoencoder that this version of napari-ae-seg, {__version__}, cannot rebuild; "
-                "another version wrote it: pip install --upgrade napari-ae-seg"
-            ) from error
+        return modelfile.load(path, cls)
 
     @classmethod
     def shipped(cls, ndim: int = 2, blocks: Sequence[Block] | None = None) -> Autoencoder:
@@ -447,7 +439,3 @@ def _filters(net: Net) -> np.ndarray:
 
 def _shipped(ndim: int) -> importlib.resources.abc.Traversable:
     return importlib.resources.files("napari_ae_seg") / "weights" / SHIPPED[ndim]
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

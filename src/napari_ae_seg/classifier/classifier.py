@@ -5,55 +5,48 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.config import ClassificationConfig, SegmentationConfig
 from napari_ae_seg.core import devices, modelfile
-from napari_ae_seg.core.errors import ModelFileError
 from napari_ae_seg.core.progress import Report, silent
+from napari_ae_seg.core.state import stored
 from napari_ae_seg.segmenter.fit import default_model
 
 from . import learners
 from .classified import Classified, classified
-from .items import Items, Named, chosen, measured
+from .items import Items, Kind, Named, chosen, measured
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_ae_seg.images.stack import Stack
 
-    from .items import Kind
-
 BLOCKS = ("latents", "shape", "brightness")
+MOST = 4096
+"""Classes that a file may hold."""
 
 
+@stored("examples")
 @dataclass(frozen=True)
 class Examples:
     """Items with a known class: what a classifier learns from, and all that its file keeps of them."""
 
-    values: np.ndarray
+    values: Annotated[np.ndarray, "float32 n F"]
     """(n, F) all features, whatever is learnt from."""
-    target: np.ndarray
+    target: Annotated[np.ndarray, "int64 n"]
     """(n,) number of the class, 0..K-1"""
-    group: np.ndarray
+    group: Annotated[np.ndarray, "int64 n"]
     """(n,) number of the image"""
 
     def __len__(self) -> int:
         return len(self.target)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Plain arrays for `from_state`."""
-        return {}, {"values": self.values, "target": self.target, "group": self.group}
 
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Examples:
-        """The examples that `state` described."""
-        return cls(**meta, **arrays)
-
-
+@stored("classifier")
 @dataclass(frozen=True)
 class Classifier:
     """Classes learnt from examples; `apply` recognises them in any image, `save` keeps them in an .aeseg file.
@@ -169,55 +162,24 @@ class Classifier:
 
     def save(self, path: str | Path) -> None:
         """Writes everything to one file: the autoencoder, the examples and the settings."""
-        header: dict[str, Any] = {}
-        tensors: dict[str, np.ndarray] = {}
-        for name, part in (("autoencoder", self.model), ("examples", self.examples)):
-            header[name], arrays = part.state()
-            tensors |= {f"{name}/{key}": array for key, array in arrays.items()}
-        header["classifier"] = {
-            "config": self.config.model_dump(mode="json"),
-            "kind": self.kind,
-            "classes": list(self.classes),
-            "features": list(self.features),
-            "quality": self.quality.state() if self.quality else None,
-        }
-        modelfile.write(path, header, tensors)
+        modelfile.save(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> Classifier:
         """The classifier that `save` wrote; ModelFileError says what is wrong with any other file."""
-        header, tensors = modelfile.read(path)
-        if "classifier" not in header:
-            raise ModelFileError(f"{path} holds no classifier: train one with napari-ae-seg classify train")
+        return modelfile.load(path, cls, "train one with napari-ae-seg classify train").on("auto")
 
-        def part(name: str) -> dict[str, np.ndarray]:
-            return {k.partition("/")[2]: v for k, v in tensors.items() if k.startswith(f"{name}/")}
-
-        try:
-            about = header["classifier"]
-            return cls(
-                model=Autoencoder.from_state(header["autoencoder"], part("autoencoder")),
-                config=ClassificationConfig(**{**about["config"], "device": "auto"}),
-                kind=about["kind"],
-                classes=tuple(about["classes"]),
-                features=tuple(about["features"]),
-                examples=Examples.from_state(header["examples"], part("examples")),
-                quality=learners.Quality(**about["quality"]) if about["quality"] else None,
-            )._sound()
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFileError(f"{path} lacks a part of a classifier ({error}): another version wrote it") from error
-
-    def _sound(self) -> Classifier:
-        """Itself; ValueError if its examples do not fit its features and classes."""
+    def check(self) -> None:
+        """ValueError unless its examples fit its features and classes."""
         rows, columns = self.examples.values.shape
         target = self.examples.target
-        if (
-            columns != len(self.features)
-            or rows != len(target)
-            or not 0 <= target.min() <= target.max() < len(self.classes)
-        ):
-            raise ValueError("its examples do not fit its classes")
-        return self
+        if not rows or columns != len(self.features) or not len(self._columns):
+            raise ValueError(f"{rows} examples of {columns} features do not fit {len(self.features)} names of features")
+        if not 0 <= target.min() < target.max() < len(self.classes) or len(self.classes) > MOST:
+            raise ValueError(f"the examples are of other classes than {self.classes}")
+        quality = self.quality
+        if quality and [len(row) for row in quality.confusion] != [len(self.classes)] * len(self.classes):
+            raise ValueError("the classes that are confused are others")
 
     @cached_property
     def _columns(self) -> np.ndarray:

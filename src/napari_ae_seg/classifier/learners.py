@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ae_seg.core.progress import Progress, Report
+from napari_ae_seg.core.state import stored
 
 if TYPE_CHECKING:
     from napari_ae_seg.config import ClassificationConfig
@@ -66,6 +67,7 @@ LEARNERS: dict[str, Callable[[ClassificationConfig, int, np.ndarray], Any]] = {
 """Name -> function of configuration, number of examples and weights of the features: a scikit-learn classifier."""
 
 
+@stored("quality")
 @dataclass(frozen=True)
 class Quality:
     """How well classes are told apart: measured on examples held back, beside a guess that looks at nothing."""
@@ -95,10 +97,6 @@ class Quality:
             return f"The accuracy is not known yet: each class needs two examples or more; {guess}."
         held = "in images held back" if self.by_image else "held back"
         return f"Recognises {self.accuracy:.0%} ± {self.spread:.0%} of the examples {held}; {guess}."
-
-    def state(self) -> dict[str, Any]:
-        """What a file keeps."""
-        return asdict(self)
 
 
 def weights(features: Sequence[str]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,7 +213,7 @@ def _say(classifier: Classifier, talk: Talk) -> None:
         talk.say(f"warning: {warning}")
     talk.account.facts |= {
         "classes": list(classifier.classes),
-        "quality": quality.state(),
+        "quality": asdict(quality),
         "importance": {name: round(weight, 6) for name, weight in weights.items()},
     }
 

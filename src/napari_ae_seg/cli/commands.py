@@ -108,12 +108,12 @@ def info(file: Path, as_json: bool, fields: dict[str, Any]) -> None:
     from .describe import describe
 
     with Talk("info", fields) as talk:
-        header, arrays = modelfile.read(file)
         if as_json:
+            header, arrays = modelfile.read(file)
             sizes = {name: list(array.shape) for name, array in arrays.items()}
             print(json.dumps({"header": header, "tensors": sizes}, indent=2))
         else:
-            talk.say(describe(header, arrays))
+            talk.say(describe(file))
 
 
 def devices(fields: dict[str, Any]) -> None:
@@ -209,7 +209,7 @@ def _loaded(
     from napari_ae_seg.segmenter.segmenter import Segmenter
 
     with talk.account.stage("load"):
-        clustered = "segmenter" in modelfile.read(path)[0]
+        clustered = modelfile.find(modelfile.peek(path), "is") == "segmenter"
     if clustered and not refit:
         segmenter = Segmenter.load(path)
         asked = given_in(SegmentationConfig, fields)

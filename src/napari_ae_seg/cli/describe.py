@@ -2,63 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from napari_ae_seg.autoencoder.model import Autoencoder
+from napari_ae_seg.autoencoder.training.checkpoint import Saved
+from napari_ae_seg.classifier import Classifier
+from napari_ae_seg.core import modelfile
+from napari_ae_seg.segmenter.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_ae_seg.config import NetworkConfig
 
 
-def describe(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+def describe(path: Path) -> str:
     """A few lines a person can read about the content of a model file."""
-    model = header["autoencoder"]
-    network, info, history = model["network"], model["info"], model["history"]
-    weights = sum(a.size for name, a in arrays.items() if name.startswith("autoencoder/net/"))
-    kind = f"{model['ndim']}D {network['kind']} network"
-    extras = [network["sparsity"]] if network["sparsity"] != "none" else []
-    extras += ["variational"] if network["variational"] else []
-    channels = len(arrays["autoencoder/normalizer/low"])
+    kinds = {"segmenter": Segmenter, "classifier": Classifier, "checkpoint": Saved}
+    kind: Any = kinds.get(str(modelfile.find(modelfile.peek(path), "is")), Autoencoder)
+    found = modelfile.load(path, kind)
+    return "\n".join(_checkpoint(found) if kind is Saved else _model(found))
+
+
+def _model(found: Any) -> list[str]:
+    model: Autoencoder = getattr(found, "model", found)
+    weights = sum(tensor.numel() for tensor in model.net.state_dict().values())
+    last = model.history[-1] if model.history else None
     lines = [
-        f"autoencoder: {kind}{f' ({chr(44).join(extras)})' if extras else ''}, {network['latents']} latents, "
-        f"{weights:,} weights",
-        f"images:      {channels} channel{'s' * (channels != 1)}, axes {model['axes'] or 'unknown'}, "
-        f"pixel size {_size(model)}",
-        f"trained on:  {', '.join(info.get('trained_on', [])) or 'unknown'}",
-        f"trained:     {info.get('date', 'at an unknown time')}"
-        + (f", {history[-1]['step']} steps, loss {history[-1]['loss']:.4g}" if history else ""),
+        f"autoencoder: {_network(model.network, model.ndim)}, {weights:,} weights",
+        f"images:      {_count(model.channels, 'channel')}, axes {model.axes or 'unknown'}, pixel size {_size(model)}",
+        f"trained on:  {', '.join(model.info.get('trained_on', [])) or 'unknown'}",
+        f"trained:     {model.info.get('date', 'at an unknown time')}"
+        + (f", {last['step']:.0f} steps, loss {last['loss']:.4g}" if last else ""),
     ]
-    if "segmenter" in header:
-        lines += _segmenter(header)
-    elif "classifier" in header:
-        lines += _classifier(header, len(arrays["examples/target"]))
-    else:
-        lines.append("clusters:    none yet; segment with this model to fit them")
-    return "\n".join(lines)
+    if isinstance(found, Segmenter):
+        return lines + _segmenter(found)
+    if isinstance(found, Classifier):
+        return lines + _classifier(found)
+    return [*lines, "clusters:    none yet; segment with this model to fit them"]
 
 
-def _segmenter(header: dict[str, Any]) -> list[str]:
-    about, edits = header["segmenter"], header["edits"]
-    names = ", ".join(f"{label} {name}" for label, name in edits["names"])
-    merged = ", ".join(f"{label} into {into}" for label, into in edits["merged"])
+def _checkpoint(saved: Saved) -> list[str]:
     return [
-        f"clusters:    {len(header['clusters']['colors'])} by {about['method']} on {header['space']['name']} features",
-        f"             {about['sentence']}",
+        f"training:    interrupted after {saved.number} of {saved.training.steps} steps, {saved.seconds:.0f} s",
+        f"autoencoder: {_network(saved.network, saved.network.ndim)}",
+        f"trained on:  {', '.join(saved.trained_on) or 'unknown'}",
+    ]
+
+
+def _segmenter(found: Segmenter) -> list[str]:
+    edits = found.edits
+    names = ", ".join(f"{label} {name}" for label, name in edits.names.items())
+    merged = ", ".join(f"{label} into {into}" for label, into in edits.merged.items())
+    return [
+        f"clusters:    {found.clusters.k} by {found.method} on {found.space.name} features",
+        f"             {found.sentence}",
         *([f"names:       {names}"] if names else []),
         *([f"merged:      {merged}"] if merged else []),
-        *([f"background:  {', '.join(map(str, edits['cleared']))}"] if edits["cleared"] else []),
+        *([f"background:  {', '.join(map(str, sorted(edits.cleared)))}"] if edits.cleared else []),
     ]
 
 
-def _classifier(header: dict[str, Any], examples: int) -> list[str]:
-    about = header["classifier"]
-    quality = about["quality"]
-    known = f", {quality['accuracy']:.0%} recognised when held back" if quality and quality["accuracy"] else ""
+def _classifier(found: Classifier) -> list[str]:
+    accuracy = found.quality.accuracy if found.quality else None
+    known = f", {accuracy:.0%} recognised when held back" if accuracy else ""
     return [
-        f"classes:     {', '.join(about['classes'])}, of {about['kind']}",
-        f"learnt from: {examples} examples by {about['config']['learner']}{known}",
+        f"classes:     {', '.join(found.classes)}, of {found.kind}",
+        f"learnt from: {len(found.examples)} examples by {found.config.learner}{known}",
     ]
 
 
-def _size(model: dict[str, Any]) -> str:
-    spacing, units = model["spacing"], model["units"]
-    if not spacing:
+def _network(network: NetworkConfig, ndim: int) -> str:
+    extras: list[str] = [network.sparsity] if network.sparsity != "none" else []
+    extras += ["variational"] if network.variational else []
+    return f"{ndim}D {network.kind} network{f' ({chr(44).join(extras)})' if extras else ''}, {network.latents} latents"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _size(model: Autoencoder) -> str:
+    if not model.spacing:
         return "unknown"
-    return " x ".join(f"{size:g}" for size in spacing) + (f" {units[-1]}" if units else "")
+    return " x ".join(f"{size:g}" for size in model.spacing) + (f" {model.units[-1]}" if model.units else "")

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from napari_ae_seg.core.state import stored
+
 from . import bayes, hdbscan, kmeans, match, mixture, spherical, ward
-from .forest import Forest
-from .lasso import Lassoed, Parted, lassoed
+from .lasso import Parted, lassoed
 from .method import Method, Model, drawn
-from .mixture import Mixture
-from .prototypes import Prototypes
 from .tree import Tree, grow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from napari_ae_seg.config import SegmentationConfig
 
 CHUNK = 1 << 17
+MOST = 4096
+"""Clusters, and the numbers of their colors, that a file may hold."""
 KEPT = 500
 """Lassoed places that join the sample of the clusters, at most."""
 LEFT = 0.03
@@ -44,15 +45,16 @@ METHODS: dict[str, Method] = {
 """How places become clusters; regions and joint refinement start from images and networks, and live elsewhere."""
 
 
+@stored("clusters")
 @dataclass(frozen=True)
 class Clusters:
     """A fitted clustering of places; labels are cluster index + 1."""
 
     method: str
     model: Model
-    sample: np.ndarray
+    sample: Annotated[np.ndarray, "float32 n F"]
     """(n, F) float32, the places it was fitted on."""
-    colors: tuple[int, ...]
+    colors: tuple[Annotated[int, (0, MOST)], ...]
     """A colour index per cluster, kept when clusters are matched to those of an earlier fit."""
     quality: dict[str, float] = field(default_factory=dict)
     curve: dict[int, float] = field(default_factory=dict)
@@ -127,27 +129,12 @@ class Clusters:
             raise ValueError("what the lasso holds cannot be told from what it does not: draw it round another place")
         return more
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Everything `from_state` needs: plain values, and arrays."""
-        about, arrays = _model_state(self.model.to(torch.device("cpu")))
-        meta: dict[str, Any] = {
-            "method": self.method,
-            "colors": list(self.colors),
-            "quality": self.quality,
-            "curve": {str(k): value for k, value in self.curve.items()},
-            "note": self.note,
-            "model": about,
-        }
-        return meta, {"sample": self.sample, **arrays}
-
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Clusters:
-        """The clusters that `state` described."""
-        model = _model_of(meta["model"], {name: value for name, value in arrays.items() if name != "sample"})
-        curve = {int(k): float(value) for k, value in meta["curve"].items()}
-        return cls(
-            meta["method"], model, arrays["sample"], tuple(meta["colors"]), dict(meta["quality"]), curve, meta["note"]
-        )
+    def check(self) -> None:
+        """ValueError unless its parts agree."""
+        if not 1 <= self.k == len(self.colors) <= MOST:
+            raise ValueError(f"{self.k} clusters have {len(self.colors)} colors")
+        if not len(self.sample) or self.sample.shape[1] != self.model.features:
+            raise ValueError(f"clusters of {self.model.features} features have a sample of shape {self.sample.shape}")
 
 
 def fit_clusters(x: np.ndarray | Tensor, config: SegmentationConfig, method: str, k: int) -> Clusters:
@@ -214,28 +201,3 @@ def _distinct(x: Tensor, k: int) -> int:
 def _means(x: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     sums = np.stack([np.bincount(labels, column, k) for column in x.T.astype(np.float64)], 1)
     return np.asarray(sums / np.maximum(np.bincount(labels, minlength=k), 1)[:, None], np.float32)
-
-
-def _model_state(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    if isinstance(model, Lassoed):
-        about, arrays = _model_state(model.base)
-        parts = {f"base/{name}": value for name, value in arrays.items()}
-        parts |= {f"forest/{name}": value for name, value in model.forest.state()[1].items()}
-        return {"kind": "lasso", "base": about}, {**parts, "order": model.order.numpy()}
-    assert isinstance(model, Mixture | Prototypes)
-    figure = {"likelihood": model.likelihood} if isinstance(model, Mixture) else {"scale": model.scale}
-    kind = "mixture" if isinstance(model, Mixture) else "prototypes"
-    return {"kind": kind, **figure}, {name: value.numpy() for name, value in model.tensors().items()}
-
-
-def _model_of(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
-    def under(prefix: str) -> dict[str, np.ndarray]:
-        return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-
-    if meta["kind"] == "lasso":
-        forest = Forest.from_state({}, under("forest/"))
-        return Lassoed(_model_of(meta["base"], under("base/")), forest, torch.from_numpy(np.array(arrays["order"])))
-    about = {name: value for name, value in meta.items() if name != "kind"}
-    kept = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
-    kind: Callable[..., Prototypes | Mixture] = Mixture if meta["kind"] == "mixture" else Prototypes
-    return kind(**kept, **about)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+
+from napari_ae_seg.core.state import stored
 
 TREES, DEPTH, LEAF = 30, 8, 3
 """Trees, the most questions in a row, and the fewest places that a leaf is made of."""
@@ -13,20 +15,21 @@ TREES, DEPTH, LEAF = 30, 8, 3
 _CHUNK = 1 << 16
 
 
+@stored("forest")
 @dataclass(frozen=True)
 class Forest:
     """The nodes of all trees in one row: at a node, places above the threshold go to `yes`, the others to `no`."""
 
-    roots: np.ndarray
+    roots: Annotated[np.ndarray, "int64 trees"]
     """(T,) the first node of each tree"""
-    feature: np.ndarray
+    feature: Annotated[np.ndarray, "int64 nodes"]
     """(nodes,) the feature that a node asks about, -1 at a leaf"""
-    threshold: np.ndarray
+    threshold: Annotated[np.ndarray, "float32 nodes"]
     """(nodes,) float32"""
-    no: np.ndarray
-    yes: np.ndarray
+    no: Annotated[np.ndarray, "int64 nodes"]
+    yes: Annotated[np.ndarray, "int64 nodes"]
     """(nodes,) the node that follows"""
-    shares: np.ndarray
+    shares: Annotated[np.ndarray, "float32 nodes K"]
     """(nodes, K) float32: share of each class"""
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
@@ -38,14 +41,22 @@ class Forest:
                 out[part] += self.shares[self._leaves(x[:, part], int(root))]
         return np.ascontiguousarray(out.T) / np.float32(len(self.roots))
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Plain arrays for `from_state`."""
-        return {}, {name: getattr(self, name) for name in ("roots", "feature", "threshold", "no", "yes", "shares")}
+    def check(self) -> None:
+        """ValueError unless every way from a root ends at a leaf, and no two ways meet."""
+        asks = self.feature >= 0
+        nodes, after = np.arange(len(self.feature)), np.concatenate([self.no[asks], self.yes[asks]])
+        reached = np.concatenate([self.roots, after])
+        if not len(self.roots) or reached.min() < 0 or reached.max() >= len(nodes):
+            raise ValueError("a forest has a root, and leads to nodes that there are")
+        if len(np.unique(reached)) < len(reached) or (after <= np.tile(nodes[asks], 2)).any():
+            raise ValueError("the nodes of a forest form trees, and each comes after the one that leads to it")
+        if not self.shares.size or self.shares.min() < 0 or self.shares.max() > 1:
+            raise ValueError("the shares of classes in a forest lie within 0 and 1")
 
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Forest:
-        """The forest that `state` described."""
-        return cls(**meta, **arrays)
+    @property
+    def features(self) -> int:
+        """Features that it asks about, at least."""
+        return int(self.feature.max()) + 1
 
     def _leaves(self, x: np.ndarray, root: int) -> np.ndarray:
         """The leaf of each place of `x` (F, n): places part ways node by node, a small tree asks few questions."""

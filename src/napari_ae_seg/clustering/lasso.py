@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .forest import Forest, fit_forest
+from napari_ae_seg.core.state import stored
 
-if TYPE_CHECKING:
-    from .method import Model
+from .forest import Forest, fit_forest
+from .method import Model
 
 SURE = 2e-3
 """Least probability of either side of the lasso."""
@@ -35,13 +35,14 @@ class Parted:
         return self.made or f"Parted({len(self.inside)} places inside, {len(self.outside)} outside)"
 
 
+@stored("lasso", family=Model)
 @dataclass(frozen=True)
 class Lassoed:
     """A model of clusters and one cluster more, the last: what a forest takes for inside a lasso."""
 
     base: Model
     forest: Forest
-    order: Tensor
+    order: Annotated[Tensor, "int64 K"]
     """(K,) which of them each cluster is"""
 
     @property
@@ -53,6 +54,18 @@ class Lassoed:
     def device(self) -> torch.device:
         """Where it computes."""
         return self.order.device
+
+    @property
+    def features(self) -> int:
+        """Number of features."""
+        return self.base.features
+
+    def check(self) -> None:
+        """ValueError unless it tells one cluster more apart than its base does."""
+        if not torch.equal(self.order.sort().values, torch.arange(self.k)):
+            raise ValueError(f"the order of {self.k} clusters names each of them once")
+        if self.forest.shares.shape[1] != 2 or self.forest.features > self.features:
+            raise ValueError("the forest of a lasso tells two sides apart, by features that there are")
 
     def memberships(self, x: Tensor) -> Tensor:
         """Log memberships, (n, K), of points `x` (n, F)."""

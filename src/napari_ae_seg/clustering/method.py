@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 
 class Model(Protocol):
-    """Fitted clusters."""
+    """Fitted clusters; `core.state.stored` with `family=Model` lets files hold a class of them."""
 
     @property
     def k(self) -> int:
         """Number of clusters."""
+
+    @property
+    def features(self) -> int:
+        """Number of features."""
 
     @property
     def device(self) -> torch.device:

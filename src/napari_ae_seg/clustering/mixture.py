@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from torch import Tensor
 
+from napari_ae_seg.core.state import stored
+
 from .kmeans import kmeans
-from .method import Fitted
+from .method import Fitted, Model
 
 if TYPE_CHECKING:
     from napari_ae_seg.config import SegmentationConfig
@@ -22,15 +24,16 @@ STARTS = 3
 Covariance = Literal["full", "diag", "tied"]
 
 
+@stored("mixture", family=Model)
 @dataclass(frozen=True)
 class Mixture:
     """K weighted Gaussians."""
 
-    weights: Tensor
+    weights: Annotated[Tensor, "float32 K"]
     """(K,) summing to 1"""
-    means: Tensor
+    means: Annotated[Tensor, "float32 K F"]
     """(K, F)"""
-    roots: Tensor
+    roots: Annotated[Tensor, "float32 *"]
     """Roots of the precisions, x @ root being white: (K, F, F), one (1, F, F) if tied, or (K, F) if diagonal."""
     likelihood: float = 0.0
     """Mean log-likelihood of the points it was fitted to."""
@@ -39,6 +42,27 @@ class Mixture:
     def k(self) -> int:
         """Number of components."""
         return len(self.weights)
+
+    @property
+    def features(self) -> int:
+        """Number of features."""
+        return self.means.shape[1]
+
+    def check(self) -> None:
+        """ValueError unless weights and roots are those of Gaussians."""
+        k, features = self.means.shape
+        full, diagonal = self.roots.ndim == 3, self.roots.ndim == 2
+        if (
+            not k
+            or not features
+            or self.roots.shape not in {(k, features, features), (1, features, features), (k, features)}
+        ):
+            raise ValueError(
+                f"the roots of {k} Gaussians of {features} features have the shape {tuple(self.roots.shape)}"
+            )
+        scales = self.roots.diagonal(dim1=1, dim2=2) if full else self.roots
+        if not (full or diagonal) or scales.min() <= 0 or self.weights.min() <= 0 or self.weights.max() > 1:
+            raise ValueError("Gaussians have weights within 0 and 1 and scales above 0")
 
     def joint(self, x: Tensor) -> Tensor:
         """Log p(x, component), (n, K), of points `x` (n, F)."""

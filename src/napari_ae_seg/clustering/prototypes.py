@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
 from torch import Tensor
+
+from napari_ae_seg.core.state import stored
+
+from .method import Model
 
 BLOCK = 1 << 22
 """Distances held at once; memory stays flat however many points there are."""
 
 
+@stored("prototypes", family=Model)
 @dataclass(frozen=True)
 class Prototypes:
     """One centre per cluster, or several where a cluster is no ball."""
 
-    centers: Tensor
+    centers: Annotated[Tensor, "float32 P F"]
     """(P, F)"""
-    owner: Tensor
+    owner: Annotated[Tensor, "int64 P"]
     """(P,) the cluster 0 .. K-1 that each centre stands for, ascending; every cluster owns at least one."""
     scale: float
     """Mean squared distance of the fitting sample to the nearest centre, frozen: the unit of the scores."""
-    shift: Tensor | None = None
-    stretch: Tensor | None = None
+    shift: Annotated[Tensor, "float32 F"] | None = None
+    stretch: Annotated[Tensor, "float32 F"] | None = None
     """(F,) each: where set, directions are compared instead of positions, those of (x - shift) * stretch."""
 
     @property
     def k(self) -> int:
         """Number of clusters."""
         return int(self.owner.max()) + 1
+
+    @property
+    def features(self) -> int:
+        """Number of features."""
+        return self.centers.shape[1]
+
+    def check(self) -> None:
+        """ValueError unless the centres are those of clusters 0 .. K-1, in this order, each with one or more."""
+        owners = self.owner.unique_consecutive()
+        if not self.centers.numel() or not torch.equal(owners, torch.arange(len(owners))):
+            raise ValueError("the centres of clusters follow each other, and every cluster has one")
+        if self.scale <= 0 or (self.shift is None) != (self.stretch is None):
+            raise ValueError("the scale of clusters is above 0; they have both a shift and a stretch, or neither")
 
     def memberships(self, x: Tensor) -> Tensor:
         """Unnormalised log memberships -d^2 / scale, (n, K), of points `x` (n, F)."""

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from napari_ae_seg.core.state import stored
 
 from .kmeans import kmeans
 from .prototypes import assign
 from .ward import agglomerated
 
 LEAVES = 64
+MOST = 4096
+"""Leaves that a file may hold."""
 CHUNK = 1 << 17
 Merge = tuple[float, np.ndarray, np.ndarray]
 """Distance, and the members of the two that merge."""
 
 
+@stored("tree")
 @dataclass(frozen=True)
 class Tree:
     """Leaves nested in clusters, and the order in which they merge."""
 
-    centers: np.ndarray
+    centers: Annotated[np.ndarray, "float32 L F"]
     """(L, F) float32, a centre per leaf"""
-    owner: np.ndarray
+    owner: Annotated[np.ndarray, "int64 L"]
     """(L,) cluster index 0 .. K-1 of each leaf, ascending"""
-    sizes: np.ndarray
+    sizes: Annotated[np.ndarray, "int64 L"]
     """(L,) places of the sample in each leaf"""
-    linkage: np.ndarray
+    linkage: Annotated[np.ndarray, "float64 merges 4"]
     """(L-1, 4) as scipy's: the two nodes merged, their distance (never falling), leaves in the result. The first L-K
     merges rebuild the clusters from their leaves, the last K-1 merge the clusters."""
 
@@ -124,14 +129,26 @@ class Tree:
             members.append(np.sort(np.concatenate([members[a], members[b]])))
         return Tree(self.centers[keep], self.owner[keep], self.sizes[keep], _linkage(merges, int(keep.sum())))
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Plain values and arrays for `from_state`."""
-        return {}, {name: getattr(self, name) for name in ("centers", "owner", "sizes", "linkage")}
-
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Tree:
-        """The tree that `state` described."""
-        return cls(**meta, **arrays)
+    def check(self) -> None:
+        """ValueError unless its leaves are those of clusters 0 .. K-1, and merge into these, and these into one."""
+        leaves, owners = self.leaves, np.unique(self.owner)
+        if (
+            not 1 <= leaves <= MOST
+            or (np.diff(self.owner) < 0).any()
+            or not np.array_equal(owners, np.arange(len(owners)))
+        ):
+            raise ValueError("the leaves of a tree follow their clusters, and every cluster has one")
+        if len(self.linkage) != leaves - 1 or self.sizes.min() < 0 or (np.diff(self.linkage[:, 2]) < 0).any():
+            raise ValueError("a tree of so many leaves has one merge fewer, and they never get closer")
+        merged = self.linkage[:, :2].astype(np.int64)
+        known = merged < leaves + np.arange(leaves - 1)[:, None]
+        if not known.all() or not np.array_equal(np.sort(merged, axis=None), np.arange(2 * leaves - 2)):
+            raise ValueError("every node of a tree but the last merges once, after it has come to be")
+        owner = list(self.owner)
+        for a, b in merged[: leaves - self.k]:
+            if owner[a] != owner[b]:
+                raise ValueError("leaves merge within their cluster first")
+            owner.append(owner[a])
 
     @cached_property
     def _groups(self) -> np.ndarray:

@@ -10,33 +10,37 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from napari_ae_seg.core import filters
+from napari_ae_seg.core.state import stored
 
 from .tone import Tone
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_ae_seg.autoencoder.maps import Maps
 
 
+WIDEST = 128
+"""Pixels of a stride or a sigma that a file may hold, at most."""
+
+
+@stored("term")
 @dataclass(frozen=True)
 class Term:
     """Channels of one source, projected to some rows of the features and smoothed by `sigma` pixels per axis."""
 
     source: str
-    stride: int
+    stride: Annotated[int, (1, WIDEST)]
     """Pixels per cell of the source."""
-    sigma: tuple[float, ...]
+    sigma: tuple[Annotated[float, (0, WIDEST)], ...]
     rows: tuple[int, int]
-    weight: Tensor
+    weight: Annotated[Tensor, "float32 R C"]
     """(rows, C)"""
-    bias: Tensor
+    bias: Annotated[Tensor, "float32 R"]
     """(rows,)"""
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -45,14 +49,15 @@ class Term:
         return flat.view(-1, *x.shape[1:])
 
 
+@stored("features")
 @dataclass(frozen=True)
 class FeatureSpace:
     """A fitted view of an image: `transform` gives its features, the same for a tile as for the whole image."""
 
     name: str
-    grid: int
+    grid: Annotated[int, (1, 64)]
     """Pixels per cell of the features."""
-    n_features: int
+    n_features: Annotated[int, (1, 65535)]
     tone: Tone
     terms: tuple[Term, ...]
     sentence: str
@@ -88,37 +93,21 @@ class FeatureSpace:
             out[slice(*rows)] += filters.resample(total, work, grid, space)
         return out
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Everything fitted, as plain values and named arrays."""
-        terms = [
-            {"source": t.source, "stride": t.stride, "sigma": list(t.sigma), "rows": list(t.rows)} for t in self.terms
-        ]
-        meta: dict[str, Any] = {
-            "name": self.name,
-            "grid": self.grid,
-            "n_features": self.n_features,
-            "sentence": self.sentence,
-        }
-        arrays = {f"weight{i}": t.weight.numpy() for i, t in enumerate(self.terms)}
-        meta["tone"] = [list(self.tone.low), list(self.tone.high)]
-        return {**meta, "terms": terms}, arrays | {f"bias{i}": t.bias.numpy() for i, t in enumerate(self.terms)}
-
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> FeatureSpace:
-        """The space that `state` described."""
-        terms = tuple(
-            Term(
-                source=t["source"],
-                stride=t["stride"],
-                sigma=tuple(t["sigma"]),
-                rows=(t["rows"][0], t["rows"][1]),
-                weight=torch.from_numpy(np.array(arrays[f"weight{i}"], dtype=np.float32)),
-                bias=torch.from_numpy(np.array(arrays[f"bias{i}"], dtype=np.float32)),
-            )
-            for i, t in enumerate(meta["terms"])
-        )
-        tone = Tone(tuple(meta["tone"][0]), tuple(meta["tone"][1]))
-        return cls(meta["name"], meta["grid"], meta["n_features"], tone, terms, meta["sentence"])
+    def check(self) -> None:
+        """ValueError unless its terms fill its features."""
+        axes = {len(term.sigma) for term in self.terms}
+        if len(axes) != 1 or not axes <= {2, 3} or len(self.tone.low) != len(self.tone.high):
+            raise ValueError("the terms of features have a sigma for each of two or three axes, and a tone per channel")
+        for term in self.terms:
+            start, stop = term.rows
+            if not 0 <= start < stop <= self.n_features or len(term.bias) != stop - start or not term.weight.numel():
+                raise ValueError(
+                    f"a term of {len(term.bias)} features cannot be rows {start} to {stop} of {self.n_features}"
+                )
+            if term.source not in {"raw", "decoded"} and not (term.source.isascii() and term.source.isdigit()):
+                raise ValueError(
+                    f"features look at the image, its decoded levels or a level by number, not {term.source!r}"
+                )
 
     def _work(self, sigma: tuple[float, ...]) -> list[int]:
         return [max(self.grid, filters.work_stride(s)) for s in sigma]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_ae_seg.core.state import stored
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,6 +25,7 @@ GAMMA = {2: 0.65, 3: 1.0}
 """Power that intensities within [0, 1] are raised to, in pictures and in volumes."""
 
 
+@stored("tone")
 @dataclass(frozen=True)
 class Tone:
     """The curve of each channel, over the range it had when fitted."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+
+from napari_ae_seg.core.state import stored
 
 if TYPE_CHECKING:
     from .sample import Block
@@ -15,18 +17,19 @@ _WIDE = 1e38  # differences of values that span more do not fit float32
 _FLAT = 1e-30  # a channel that spans less is constant: its inverse would not fit float32
 
 
+@stored("normalizer")
 @dataclass(frozen=True)
 class Normalizer:
     """(value clipped to [low, high] -> [0, 1] - mean) / deviation, then the channels mixed if `mix` is given."""
 
-    low: np.ndarray
+    low: Annotated[np.ndarray, "float64 C"]
     """Per channel (C,), as are `high` and `mean`."""
-    high: np.ndarray
-    mean: np.ndarray
+    high: Annotated[np.ndarray, "float64 C"]
+    mean: Annotated[np.ndarray, "float64 C"]
     """Of the values within [0, 1]."""
     deviation: float
     """Of all channels together, each around its own mean."""
-    mix: np.ndarray | None = None
+    mix: Annotated[np.ndarray, "float64 M C"] | None = None
     """(M, C): each of M outputs as a sum of channels."""
 
     @classmethod
@@ -93,15 +96,10 @@ class Normalizer:
         span = self._wide(self.high - self.low, out, float)
         return np.asarray(unit * span + self._wide(self.low, out, float), np.float32)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What a model file keeps: numbers and arrays."""
-        arrays = {"low": self.low, "high": self.high, "mean": self.mean}
-        return {"deviation": self.deviation}, arrays if self.mix is None else {**arrays, "mix": self.mix}
-
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Normalizer:
-        """The normaliser that `state` described."""
-        return cls(arrays["low"], arrays["high"], arrays["mean"], float(meta["deviation"]), arrays.get("mix"))
+    def check(self) -> None:
+        """ValueError unless its ranges are ranges."""
+        if not self.channels or not self.outputs or self.deviation <= 0 or (self.high < self.low).any():
+            raise ValueError("a normalizer has a channel or more, each from low to high, and a deviation above 0")
 
     def _unit(self, block: np.ndarray) -> np.ndarray:
         if len(block) != self.channels:

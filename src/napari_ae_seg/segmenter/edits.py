@@ -7,25 +7,44 @@ therefore need not be contiguous.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
-Color = tuple[float, float, float]
+from napari_ae_seg.core.state import stored
+
+MOST = 65535
+"""The largest number of a segment."""
+MOST_PARTS = 256
+"""Parts of a split segment that a file may hold."""
+Label = Annotated[int, (1, MOST)]
+Share = Annotated[float, (0, 1)]
+Color = tuple[Share, Share, Share]
+Side = Annotated[int, (1, 2**31)]
 
 
+@stored("split")
 @dataclass(frozen=True)
 class Split:
     """A segment that became several: a place of it belongs to the part whose centre is nearest to its features."""
 
-    label: int
-    parts: tuple[int, ...]
+    label: Label
+    parts: tuple[Label, ...]
     """The number of each part; the first is that of the segment"""
     centers: tuple[tuple[float, ...], ...]
     """(parts, F)"""
-    merged: tuple[int, ...] = ()
+    merged: tuple[Label, ...] = ()
     """Segments that had become part of it before it was split"""
+
+    def check(self) -> None:
+        """ValueError unless its first part is the segment, and every part has a centre."""
+        features = {len(center) for center in self.centers}
+        if self.parts[:1] != (self.label,) or len(set(self.parts)) < len(self.parts) or len(self.parts) > MOST_PARTS:
+            raise ValueError(f"the first of the {len(self.parts)} parts of segment {self.label} is itself")
+        if len(self.centers) != len(self.parts) or len(features) != 1 or 0 in features:
+            raise ValueError(f"the {len(self.parts)} parts of segment {self.label} have a centre each")
 
     def apply(self, labels: np.ndarray, features: np.ndarray) -> np.ndarray:
         """`labels` (*space) with this segment in its parts, by `features` (F, *space).
@@ -40,15 +59,26 @@ class Split:
         return out
 
 
+@stored("painted")
 @dataclass(frozen=True, eq=False)
 class Painted:
     """The pixels of one image that a person painted."""
 
-    shape: tuple[int, ...]
-    where: np.ndarray
+    shape: tuple[Side, ...]
+    where: Annotated[np.ndarray, "int64 n"]
     """(n,) int64, ascending indices into the flattened labels"""
-    labels: np.ndarray
+    labels: Annotated[np.ndarray, "int32 n"]
     """(n,) int32, 0 is painted as background"""
+
+    def check(self) -> None:
+        """ValueError unless it lies within its image."""
+        size = math.prod(self.shape)
+        if not self.shape or len(self.shape) > 8 or (np.diff(self.where) <= 0).any():
+            raise ValueError("painted pixels ascend")
+        if len(self.where) and not (self.where[0] >= 0 and self.where[-1] < size and self.labels.min() >= 0):
+            raise ValueError("painted pixels lie within their image")
+        if self.labels.max(initial=0) > MOST:
+            raise ValueError(f"painted labels are at most {MOST}")
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -67,17 +97,18 @@ class Painted:
         return out
 
 
+@stored("edits")
 @dataclass(frozen=True)
 class Edits:
     """Changes to segments; every method gives new Edits."""
 
-    merged: dict[int, int] = field(default_factory=dict)
+    merged: dict[Label, Label] = field(default_factory=dict)
     """Segment -> the segment it became part of."""
-    names: dict[int, str] = field(default_factory=dict)
-    colors: dict[int, Color] = field(default_factory=dict)
-    cleared: frozenset[int] = frozenset()
+    names: dict[Label, str] = field(default_factory=dict)
+    colors: dict[Label, Color] = field(default_factory=dict)
+    cleared: frozenset[Label] = frozenset()
     """Segments that are background."""
-    hidden: frozenset[int] = frozenset()
+    hidden: frozenset[Label] = frozenset()
     """Segments that are not shown; their places keep their label."""
     splits: tuple[Split, ...] = ()
     """In the order in which they were made."""
@@ -143,6 +174,8 @@ class Edits:
 
     def paint(self, image: str, strokes: np.ndarray) -> Edits:
         """The painted pixels of `strokes` on `image` (-1: not painted) are kept as they are, over earlier ones."""
+        if strokes.max(initial=0) > MOST:
+            raise ValueError(f"labels go up to {MOST}, got {strokes.max()}")
         before = self.painted.get(image)
         drawn = np.full(strokes.shape, -1, dtype=np.int32)
         if before is not None and before.shape == strokes.shape:
@@ -181,39 +214,7 @@ class Edits:
             return labels
         return np.asarray(self.mapping(int(labels.max(initial=0))).astype(labels.dtype)[labels])
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Plain values and arrays for `from_state`."""
-        meta = {
-            "merged": list(self.merged.items()),
-            "names": list(self.names.items()),
-            "colors": list(self.colors.items()),
-            "cleared": sorted(self.cleared),
-            "hidden": sorted(self.hidden),
-            "splits": [[split.label, split.parts, split.centers, split.merged] for split in self.splits],
-            "painted": [[image, kept.shape] for image, kept in self.painted.items()],
-        }
-        arrays: dict[str, np.ndarray] = {}
-        for i, kept in enumerate(self.painted.values()):
-            arrays |= {f"where{i}": kept.where, f"painted{i}": kept.labels}
-        return meta, arrays
-
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Edits:
-        """The edits that `state` described."""
-        splits = [
-            Split(int(label), tuple(parts), tuple(tuple(center) for center in centers), tuple(merged))
-            for label, parts, centers, merged in meta.get("splits", [])
-        ]
-        painted = {
-            str(image): Painted(tuple(int(side) for side in shape), arrays[f"where{i}"], arrays[f"painted{i}"])
-            for i, (image, shape) in enumerate(meta.get("painted", []))
-        }
-        return cls(
-            {int(label): int(into) for label, into in meta["merged"]},
-            {int(label): str(name) for label, name in meta["names"]},
-            {int(label): (c[0], c[1], c[2]) for label, c in meta["colors"]},
-            frozenset(int(label) for label in meta["cleared"]),
-            frozenset(int(label) for label in meta.get("hidden", [])),
-            tuple(splits),
-            painted,
-        )
+    def check(self) -> None:
+        """ValueError unless every merge leads to a smaller number, and so to an end."""
+        if any(into >= label for label, into in self.merged.items()):
+            raise ValueError("a merged segment has the smallest number of its parts")

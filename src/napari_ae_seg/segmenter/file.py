@@ -1,17 +1,14 @@
-"""A segmenter as a model file keeps it: a header that JSON knows, and named arrays."""
+"""What a file holds of a segmenter, and what must hold of it to be used."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any
 
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.clustering.clusters import Clusters
 from napari_ae_seg.clustering.tree import Tree
-from napari_ae_seg.config import SegmentationConfig
-from napari_ae_seg.core.errors import ModelFileError
+from napari_ae_seg.config import MethodName, SegmentationConfig
 from napari_ae_seg.features.space import FeatureSpace
 
 from .edits import Edits
@@ -19,54 +16,77 @@ from .fit import FittingSample
 from .guidance import Guide
 from .small_clusters import WeightedClusters
 
-Arrays = dict[str, np.ndarray]
-
-PARTS: dict[str, tuple[str, Any]] = {
-    "autoencoder": ("model", Autoencoder),
-    "space": ("space", FeatureSpace),
-    "clusters": ("clusters", Clusters),
-    "tree": ("tree", Tree),
-    "edits": ("edits", Edits),
-}
-"""Name in the file -> field of the segmenter and its type, which has `state` and `from_state`."""
-PLAIN = ("method", "sentence", "anisotropy", "grid", "usual_error")
-"""Fields that JSON knows."""
-OPTIONAL: dict[str, Any] = {"guide": Guide, "guide_space": FeatureSpace}
-"""Fields that may be None."""
-SAMPLE = ("x", "latents", "intensity")
+if TYPE_CHECKING:
+    from .segmenter import Segmenter
 
 
-def pack(fields: Mapping[str, Any], kept: WeightedClusters) -> tuple[dict[str, Any], Arrays]:
-    """Header and arrays for the `fields` of a segmenter, with what keeps its clusters in the picture."""
-    header: dict[str, Any] = {}
-    arrays: Arrays = {f"sample/{name}": getattr(fields["sample"], name) for name in SAMPLE}
-    for name, (field, _) in PARTS.items():
-        header[name], own = fields[field].state()
-        arrays |= {f"{name}/{key}": array for key, array in own.items()}
-    for name in OPTIONAL:
-        if fields[name] is not None:
-            header[name], own = fields[name].state()
-            arrays |= {f"{name}/{key}": array for key, array in own.items()}
-    plain = {name: list(fields[name]) if isinstance(fields[name], tuple) else fields[name] for name in PLAIN}
-    config = fields["config"].model_dump(mode="json")
-    return {**header, "segmenter": {**plain, "config": config, "small_clusters": kept.state()}}, arrays
+@dataclass(frozen=True)
+class Saved:
+    """The fields of a segmenter, and what keeps its clusters in the picture in place of the images that told it."""
 
+    model: Autoencoder
+    config: SegmentationConfig
+    space: FeatureSpace
+    method: MethodName
+    clusters: Clusters
+    tree: Tree
+    edits: Edits
+    sentence: str
+    anisotropy: tuple[Annotated[float, (1, 1e6)], ...]
+    grid: int
+    sample: FittingSample
+    usual_error: Annotated[float, (0, 1e30)]
+    guide: Guide | None
+    guide_space: FeatureSpace | None
+    added: tuple[Annotated[float, (0, 1e6)], ...]
+    blunt: tuple[int, ...]
 
-def unpack(header: Mapping[str, Any], arrays: Arrays, path: str) -> tuple[dict[str, Any], WeightedClusters]:
-    """What `pack` was given; ModelFileError if the file at `path` holds something else."""
-    if "segmenter" not in header:
-        raise ModelFileError(f"{path} holds an autoencoder without clusters: fit a Segmenter on it first")
-    try:
-        about = header["segmenter"]
-        fields = {field: kind.from_state(header[name], _under(name, arrays)) for name, (field, kind) in PARTS.items()}
-        fields |= {name: tuple(about[name]) if isinstance(about[name], list) else about[name] for name in PLAIN}
-        fields |= {"config": SegmentationConfig(**about["config"]), "sample": FittingSample(**_under("sample", arrays))}
-        fields |= {n: kind.from_state(header[n], _under(n, arrays)) for n, kind in OPTIONAL.items() if n in header}
-        kept = {name: tuple(value) for name, value in about["small_clusters"].items()}
-        return fields, WeightedClusters(fields["clusters"], **kept)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} lacks a part of a segmenter ({error}): another version wrote it") from error
+    @classmethod
+    def of(cls, segmenter: Segmenter) -> Saved:
+        """What a file holds of `segmenter`."""
+        kept = segmenter._weighted
+        own: dict[str, Any] = {one.name: getattr(segmenter, one.name, None) for one in fields(cls)}
+        return cls(**{**own, "added": kept.added, "blunt": kept.blunt})
 
+    def made(self, kind: type[Segmenter]) -> Segmenter:
+        """The segmenter."""
+        own: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        kept = WeightedClusters(self.clusters, own.pop("added"), own.pop("blunt"))
+        loaded = kind(**own)
+        loaded.canvas.remember(kept, loaded._smoothing)
+        return loaded
 
-def _under(name: str, arrays: Arrays) -> Arrays:
-    return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
+    def check(self) -> None:
+        """ValueError unless its parts are parts of one segmenter."""
+        k, count = self.clusters.k, self.space.n_features
+        counts = {self.clusters.model.features, self.tree.centers.shape[1], self.sample.x.shape[1]}
+        counts |= {len(split.centers[0]) for split in self.edits.splits}
+        if counts != {count}:
+            raise ValueError(f"there are {count} features, but parts that know {sorted(counts)}")
+        if self.tree.k != k or self.config.granularity > self.tree.leaves:
+            raise ValueError(f"{k} clusters have a tree of {self.tree.k}, cut at {self.config.granularity}")
+        if len(self.anisotropy) != self.model.ndim or self.grid != self.space.grid:
+            raise ValueError(f"anisotropy {self.anisotropy} and grid {self.grid} are those of other images")
+        if len(self.added) not in (0, k) or not {*self.blunt} <= {*range(k)}:
+            raise ValueError(f"what keeps clusters in the picture is not about these {k}")
+        if self.guide and (
+            not self.guide_space
+            or self.guide.places.shape[1] != count
+            or self.guide.forest.features > count + self.guide_space.n_features
+        ):
+            raise ValueError("what strokes taught is about other features")
+        for space in (self.space, self.guide_space):
+            if space:
+                self._check_seen(space)
+
+    def _check_seen(self, space: FeatureSpace) -> None:
+        """ValueError unless the model shows what `space` looks at."""
+        net, channels = self.model.net, self.model.channels
+        if len(space.tone.low) != channels or space.grid != self.grid:
+            raise ValueError(f"features of {len(space.tone.low)} channels look at {channels}")
+        seen = {"raw": (channels, 1), "decoded": (net.channels, 1)}
+        levels = zip(net.level_channels, net.level_strides, strict=True)
+        seen |= {str(number): (size, max(stride, self.grid)) for number, (size, stride) in enumerate(levels)}
+        for term in space.terms:
+            if len(term.sigma) != self.model.ndim or seen.get(term.source) != (term.weight.shape[1], term.stride):
+                raise ValueError(f"there is no {term.source!r} of {term.weight.shape[1]} channels to look at")

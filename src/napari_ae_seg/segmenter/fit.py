@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from napari_ae_seg.clustering.clusters import Clusters, fit_clusters, matched, r
 from napari_ae_seg.clustering.number import choose_k
 from napari_ae_seg.config import SegmentationConfig, TrainingConfig
 from napari_ae_seg.core.progress import Progress, Report
+from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import fit_space
 from napari_ae_seg.features.select import choose_space
 from napari_ae_seg.features.surround import dark_surround
@@ -55,15 +56,16 @@ class FittedFeatures:
     """What was chosen, and why."""
 
 
+@stored("sample")
 @dataclass(frozen=True)
 class FittingSample:
     """The sampled places that clusters are fitted on."""
 
-    x: np.ndarray
+    x: Annotated[np.ndarray, "float32 n F"]
     """(n, F) features."""
-    latents: np.ndarray
+    latents: Annotated[np.ndarray, "float32 n Z"]
     """(n, Z) latents of the network, whatever features are clustered."""
-    intensity: np.ndarray
+    intensity: Annotated[np.ndarray, "float32 n"]
     """(n,) mean of the normalised channels."""
 
 

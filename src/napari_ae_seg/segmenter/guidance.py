@@ -10,19 +10,21 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from napari_ae_seg.clustering.forest import Forest, fit_forest
+from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import fit_space
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.images.stack import Stack
 
 from . import smooth
 from .clustered import ByCluster
+from .edits import MOST, Label, Share
 from .fit import fit_normalizer, fitting_maps
 from .label import Prepared
 
@@ -54,22 +56,23 @@ _APART = 0.8  # share of the spread that two clear groups explain: of evenly spr
 _FEW = 500
 
 
+@stored("guide")
 @dataclass(frozen=True)
 class Guide:
     """What strokes taught: how likely each label is at places of given features."""
 
-    labels: tuple[int, ...]
+    labels: tuple[Label, ...]
     """The labels it tells apart, ascending"""
-    painted: tuple[int, ...]
+    painted: tuple[Label, ...]
     """Those of them that strokes were painted in; the others keep their places unless these are like a stroke."""
     forest: Forest
-    places: np.ndarray
+    places: Annotated[np.ndarray, "float32 n F"]
     """(n, F) features of the clusters at painted places"""
-    named: np.ndarray
+    named: Annotated[np.ndarray, "int32 n"]
     """(n,) their labels"""
-    accepted: float = 0.0
+    accepted: Share = 0.0
     """How far the labels that were there before are right where nobody painted, 0 to 1"""
-    trusted: float = CORRECTED
+    trusted: Share = CORRECTED
     """Weight of the cluster of a place beside what the forest says of it"""
 
     def scores(self, features: Tensor) -> Tensor:
@@ -96,21 +99,12 @@ class Guide:
         table = np.stack(columns, axis=1) + np.interp(self.accepted, (0, 1), _EVER)
         return np.asarray(table / table.sum(1, keepdims=True))
 
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Plain values and arrays for `from_state`."""
-        arrays = {f"forest_{name}": array for name, array in self.forest.state()[1].items()}
-        meta: dict[str, Any] = {name: list(getattr(self, name)) for name in ("labels", "painted")}
-        meta |= {"accepted": self.accepted, "trusted": self.trusted}
-        return meta, {**arrays, "places": self.places, "named": self.named}
-
-    @classmethod
-    def from_state(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Guide:
-        """The guide that `state` described."""
-        trees = {name.removeprefix("forest_"): array for name, array in arrays.items() if name.startswith("forest_")}
-        forest = Forest.from_state({}, trees)
-        known = tuple(meta["labels"]), tuple(meta["painted"])
-        accepted, trusted = meta.get("accepted", 0.0), meta.get("trusted", CORRECTED)  # older files lack them
-        return cls(*known, forest, arrays["places"], arrays["named"], accepted, trusted)
+    def check(self) -> None:
+        """ValueError unless its labels ascend, the forest tells them apart, and those painted have places."""
+        if list(self.labels) != sorted(set(self.labels)) or len(self.labels) != self.forest.shares.shape[1]:
+            raise ValueError(f"the forest tells {self.forest.shares.shape[1]} labels apart, not {self.labels}")
+        if not {*self.painted} <= {*self.labels} or {*self.painted} != {*self.named.tolist()}:
+            raise ValueError("painted labels are among those told apart, and have places")
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,8 +256,8 @@ def fit_guide(
     x, labels = np.asarray(x, dtype=np.float32), np.asarray(labels)
     if x.ndim != 2 or labels.shape != x.shape[:1]:
         raise ValueError(f"a guide learns from rows of features and a label for each, got {x.shape} and {labels.shape}")
-    if not len(x) or labels.min() < 1:
-        raise ValueError("a guide learns from at least one painted place, of label 1 or more")
+    if not len(x) or labels.min() < 1 or labels.max() > MOST:
+        raise ValueError(f"a guide learns from at least one painted place, of label 1 to {MOST}")
     picked = _spread_out(labels, _MOST, seed)
     under = np.zeros(len(x), int) if under is None else np.asarray(under)
     x, labels, under = x[picked], labels[picked], under[picked]

@@ -18,6 +18,7 @@ from napari_ae_seg.clustering.tree import Tree
 from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.core import devices, modelfile
 from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import grid_of
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.images.resample import resampled, stretched
@@ -25,7 +26,7 @@ from napari_ae_seg.images.stack import Stack
 
 from .clustered import ByCluster
 from .edits import Edits
-from .file import pack, unpack
+from .file import Saved
 from .finish import Finish
 from .fit import FittingSample, cluster, default_model, fit_features, fit_normalizer, largest, method_of, sample_places
 from .guidance import ByStroke, Guide, checked, fit_guide_space, identity, joined, learn
@@ -48,6 +49,7 @@ FEW = 8
 """Images of a stack whose reconstruction error is measured when a segmenter is fitted."""
 
 
+@stored("segmenter", via=Saved)
 @dataclass(frozen=True)
 class Segmenter:
     """An autoencoder with its features, its clusters and what a person changed; `apply` labels any image with it.
@@ -218,15 +220,12 @@ class Segmenter:
 
     def save(self, path: str | Path) -> None:
         """Writes everything to one file: autoencoder, features, clusters, edits."""
-        modelfile.write(path, *pack(vars(self), self._weighted))
+        modelfile.save(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> Segmenter:
         """The segmenter that `save` wrote; ModelFileError says what is wrong with any other file."""
-        fields, kept = unpack(*modelfile.read(path), str(path))
-        loaded = cls(**fields)
-        loaded.canvas.remember(kept, loaded._smoothing)
-        return loaded
+        return modelfile.load(path, cls, "fit a Segmenter on it first")
 
     def merge(self, *labels: int) -> Segmenter:
         """The segmenter in which `labels` are one; it has the number of the smallest."""
@@ -361,7 +360,7 @@ class Segmenter:
         painted = self.edits.painted.get(identity(image)) if self.edits.painted else None
         if painted is None:
             return None
-        return image.from_source(painted.apply(np.full(painted.shape, -1, np.int32)))
+        return image.from_source(painted.apply(np.full(image.label_shape, -1, np.int32)))
 
     def _guide_features(self, prepared: Prepared, report: Report) -> list[Tensor]:
         """Features of the clusters and of the guide, made when first asked for."""

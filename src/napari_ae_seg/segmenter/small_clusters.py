@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -62,10 +62,6 @@ class WeightedClusters:
         for cluster in self.blunt:
             sharp[cluster] = torch.maximum(sharp[cluster], memberships[cluster])
         return sharp
-
-    def state(self) -> dict[str, Any]:
-        """Plain values, for a file."""
-        return {"added": list(self.added), "blunt": list(self.blunt)}
 
 
 Smoothing = tuple[float, bool, int, tuple[float, ...]]

@@ -16,7 +16,7 @@ class Gaussian(nn.Module):
         super().__init__()
         # what the latents of the training images look like together, see `fit`; the prior until then
         self.register_buffer("mean", torch.zeros(latents))
-        self.register_buffer("spread", torch.eye(latents))
+        self.register_buffer("spread", torch.zeros(latents, latents).fill_diagonal_(1.0))
 
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """z, mean and log variance, each (B, latents, *space), of h (B, 2 latents, *space)."""

@@ -3,89 +3,122 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import torch
+from torch import Tensor
 
+from napari_ae_seg.autoencoder.nets import rebuilt
 from napari_ae_seg.config import NetworkConfig, TrainingConfig
 from napari_ae_seg.core import modelfile
-from napari_ae_seg.core.errors import ModelFileError
+from napari_ae_seg.core.state import stored
 from napari_ae_seg.images.normalize import Normalizer
+
+from .optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
     import os
 
     from .fit import Fit
 
+Weights = dict[str, Annotated[Tensor, "any *"]]
+History = list[dict[str, float | None]]
 
+
+@stored("checkpoint")
 @dataclass(frozen=True)
 class Saved:
     """What a checkpoint says."""
 
-    meta: dict[str, Any]
-    arrays: dict[str, np.ndarray]
     network: NetworkConfig
     training: TrainingConfig
     normalizer: Normalizer
+    fingerprint: str
+    trained_on: list[str]
+    threads: Annotated[int, (1, 1024)]
+    precision: str
+    weights: Weights
+    best: Weights
+    """Those that did best so far; none before the first check."""
+    moments: tuple[Annotated[Tensor, "float32 weights"], ...]
+    moved: Annotated[int, (0, 2**40)]
+    """How often the optimiser has moved the weights."""
+    sampler: dict[str, Any]
+    checks: list[float]
+    number: int
+    seconds: Annotated[float, (0, 1e12)]
+    batch: Annotated[int, (1, 4096)]
+    history: History
+    losses: list[float]
+    stopped: str
+    latents: str
+    """How the number of latents was chosen."""
+    earlier: History
+    runs: list[dict[str, Any]]
+    """History and runs of the model that is trained further."""
 
-    def tensors(self, kind: str) -> dict[str, torch.Tensor]:
-        """Those saved under `kind`, by name."""
-        found = {name.removeprefix(f"{kind}/"): a for name, a in self.arrays.items() if name.startswith(f"{kind}/")}
-        return {name: torch.tensor(array) for name, array in found.items()}
+    def check(self) -> None:
+        """ValueError unless training can go on from it."""
+        if self.precision not in ("fp32", "mixed"):
+            raise ValueError(f"there is no precision {self.precision!r}")
+        if not 0 <= self.number <= self.training.steps or len(self.losses) > self.number:
+            raise ValueError(f"step {self.number} of {self.training.steps} has {len(self.losses)} losses")
+        for weights in (self.weights, self.best) if self.best else (self.weights,):
+            net = rebuilt(self.network, self.normalizer.outputs, self.network.ndim, weights)
+        count = sum(weight.numel() for weight in net.parameters())
+        if [len(moment) for moment in self.moments] != [count] * OPTIMIZERS[self.training.optimizer].moments:
+            raise ValueError(f"the optimiser of {count} weights is another")
+        if any(float(moment.min()) < 0 for moment in self.moments[1:]):
+            raise ValueError("the optimiser holds squares below 0")
+        generator: Any = np.random.PCG64()
+        generator.state = self.sampler
 
 
 def write(path: str | os.PathLike[str], fit: Fit) -> None:
     """A checkpoint of `fit` at `path`."""
-    scaling, numbers = fit.material.normalizer.state()
-    meta = {
-        "network": fit.learner.net.config.model_dump(mode="json"),
-        "training": fit.training.model_dump(mode="json"),
-        "normalizer": scaling,
-        "fingerprint": fit.material.fingerprint(),
-        "trained_on": fit.material.about["trained_on"],
-        "threads": fit.threads,
-        "precision": fit.learner.precision,
-        "sampler": fit.sampler.state(),
-        "optimizer": fit.learner.optimizer.count,
-        "checks": fit.watch.losses,
+    learner, origin = fit.learner, fit.origin
+    saved = Saved(
+        network=learner.net.config,
+        training=fit.training,
+        normalizer=fit.material.normalizer,
+        fingerprint=fit.material.fingerprint(),
+        trained_on=fit.material.about["trained_on"],
+        threads=fit.threads,
+        precision=learner.precision,
+        weights=learner.net.state_dict(),
+        best=fit.best,
+        moments=tuple(learner.optimizer.state),
+        moved=learner.optimizer.count,
+        sampler=fit.sampler.state(),
+        checks=fit.watch.losses,
+        latents=origin["latents"],
+        earlier=origin["history"],
+        runs=origin["runs"],
         **{name: getattr(fit, name) for name in _PLAIN},
-    }
-    tensors = {f"net/{name}": tensor for name, tensor in fit.learner.net.state_dict().items()}
-    tensors |= {f"best/{name}": tensor for name, tensor in fit.best.items()}
-    tensors |= {f"optimizer/{number}": moment for number, moment in enumerate(fit.learner.optimizer.state)}
-    arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-    modelfile.write(path, {"checkpoint": meta}, {**arrays, **{f"normalizer/{name}": a for name, a in numbers.items()}})
+    )
+    modelfile.save(path, saved)
 
 
 def read(path: str | os.PathLike[str]) -> Saved:
     """The checkpoint at `path`; ModelFileError if it is none."""
-    header, arrays = modelfile.read(path)
-    if "checkpoint" not in header:
-        raise ModelFileError(f"{path} is no checkpoint of a training, it holds: {', '.join(header) or 'nothing'}")
-    meta = header["checkpoint"]
-    try:
-        scaling = {name.removeprefix("normalizer/"): a for name, a in arrays.items() if name.startswith("normalizer/")}
-        normalizer = Normalizer.from_state(meta["normalizer"], scaling)
-        return Saved(meta, arrays, NetworkConfig(**meta["network"]), TrainingConfig(**meta["training"]), normalizer)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path} holds a checkpoint of another version of napari-ae-seg") from error
+    return modelfile.load(path, Saved, "only what Fit.save wrote can be gone on with")
 
 
 def restore(fit: Fit, saved: Saved) -> None:
     """Brings `fit`, new and on the same images, to where the checkpoint was written."""
-    fit.learner.precision = saved.meta["precision"]
-    fit.learner.net.load_state_dict(saved.tensors("net"))
-    fit.best = saved.tensors("best")
-    fit.sampler.restore(saved.meta["sampler"])
-    fit.watch.losses = list(saved.meta["checks"])
+    fit.learner.precision = saved.precision
+    fit.learner.net.load_state_dict(saved.weights)
+    fit.best = saved.best
+    fit.sampler.restore(saved.sampler)
+    fit.watch.losses = saved.checks
+    fit.origin = {"latents": saved.latents, "history": saved.earlier, "runs": saved.runs}
     for name in _PLAIN:
-        setattr(fit, name, saved.meta[name])
+        setattr(fit, name, getattr(saved, name))
     optimizer = fit.learner.optimizer
-    optimizer.count = saved.meta["optimizer"]
-    for number, moment in saved.tensors("optimizer").items():
-        optimizer.state[int(number)].copy_(moment)
+    optimizer.count = saved.moved
+    for own, moment in zip(optimizer.state, saved.moments, strict=True):
+        own.copy_(moment)
 
 
-_PLAIN = ("number", "seconds", "batch", "history", "losses", "stopped", "origin")
-"""Attributes of a Fit that JSON holds as they are."""
+_PLAIN = ("number", "seconds", "batch", "history", "losses", "stopped")
+"""Attributes of a Fit that a checkpoint holds as they are."""

@@ -267,10 +267,10 @@ class Fit:
         report(Progress("sample", 0, 1))
         material = Material.of(as_stack(images).with_ndim(saved.network.ndim), saved.training.seed, saved.normalizer)
         report(Progress("sample", 1, 1))
-        if material.fingerprint() != saved.meta["fingerprint"]:
-            raise ValueError(f"{path} was trained on other images: {', '.join(saved.meta['trained_on'])}")
+        if material.fingerprint() != saved.fingerprint:
+            raise ValueError(f"{path} was trained on other images: {', '.join(saved.trained_on)}")
         net = build(saved.network, material.normalizer.outputs, material.ndim)
-        threads = devices.use_threads(saved.meta["threads"])
+        threads = devices.use_threads(saved.threads)
         fit = cls(material, saved.training, net, threads)
         checkpoint.restore(fit, saved)
         return fit

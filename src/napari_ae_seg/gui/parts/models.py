@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,16 +62,25 @@ class Entry:
 def entry(path: Path) -> Entry:
     """The entry of the file at `path`; ModelFileError if it is no model."""
     header = modelfile.peek(path)
-    info = header.get("autoencoder", {}).get("info", {})
-    names = info.get("images") or info.get("trained_on") or []
-    images = names if isinstance(names, str) else ", ".join(map(str, names))
-    return Entry(path, str(info.get("date", "")), images, "segmenter" in header)
+    kind = modelfile.find(header, "is")
+    if kind not in ("autoencoder", "segmenter", "classifier"):
+        raise ModelFileError(f"{path} holds no model that a dock can work with")
+    info = modelfile.find(header, *([] if kind == "autoencoder" else ["model"]), "info")
+    names, date = modelfile.find(info, "trained_on"), modelfile.find(info, "date")
+    images = ", ".join(map(str, names)) if isinstance(names, list) else ""
+    return Entry(path, _one_line(date if isinstance(date, str) else ""), _one_line(images), kind == "segmenter")
 
 
 def own_config(model: Model) -> SegmentationConfig | None:
     """How the clusters that are saved with `model` were found; None if there are none."""
-    about = modelfile.peek(model.path).get("segmenter") if model.path is not None else None
-    return SegmentationConfig(**about["config"]) if about else None
+    if model.path is None:
+        return None
+    try:
+        header = modelfile.peek(model.path)
+        clustered = modelfile.find(header, "is") == "segmenter"
+        return SegmentationConfig.model_validate(modelfile.find(header, "config")) if clustered else None
+    except (ModelFileError, ValueError):
+        return None  # what is wrong with the file is said once it is opened
 
 
 def load(model: Model) -> tuple[Any, Segmenter | None]:
@@ -80,7 +90,7 @@ def load(model: Model) -> tuple[Any, Segmenter | None]:
     from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.segmenter.segmenter import Segmenter
 
-    if "segmenter" in modelfile.peek(model.path):
+    if modelfile.find(modelfile.peek(model.path), "is") == "segmenter":
         segmenter = Segmenter.load(model.path)
         return segmenter.model, segmenter
     return Autoencoder.load(model.path), None
@@ -178,7 +188,7 @@ class ModelList(QListWidget):
         self.clear()
         for one in entries(models_folder()):
             item = QListWidgetItem(one.words, self)
-            item.setToolTip(tooltip(f"{one.path}<br>{one.date}<br>{one.images}"))
+            item.setToolTip(tooltip("<br>".join(escape(str(part)) for part in (one.path, one.date, one.images))))
             item.setData(Qt.ItemDataRole.UserRole, one.path)
         if not self.count():
             item = QListWidgetItem("Models you save appear here.", self)
@@ -207,6 +217,11 @@ def free_path(name: str) -> Path:
         path = models_folder() / f"{plain} {number}{ENDING}"
         number += 1
     return path
+
+
+def _one_line(text: str) -> str:
+    """What a stranger's file says, as a list has room for."""
+    return " ".join(text[:500].split())[:200]
 
 
 def _dropped(event: Any) -> str:
