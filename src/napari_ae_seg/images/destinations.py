@@ -38,16 +38,13 @@ def check_destinations(inputs: Iterable[str | Path], outputs: Mapping[str, Seque
     seen: dict[str, str] = {}
     for name, paths in outputs.items():
         for path in map(Path, paths):
-            restore(path)
-            place = path.resolve()
-            for source in read:
-                _check_apart(name, path, place, source)
-            known = os.path.normcase(place)
+            try:
+                known = _checked(name, path, read)
+            except OSError as error:
+                raise DestinationError(f"{name} {path} cannot be written: {error.strerror or error}") from None
             if known in seen:
                 raise DestinationError(f"{name} and {seen[known]} would both write {path}; give each its own file")
             seen[known] = name
-            _check_kind(name, path)
-            _check_writable(name, path)
     for one in seen:
         for other in seen:
             if Path(other) in Path(one).parents:
@@ -120,10 +117,21 @@ def _spellings(path: Path) -> list[str]:
     return [stem, *folders[:1], *longer, *folders[1:], *with_ending]
 
 
+def _checked(name: str, path: Path, read: Sequence[Path]) -> str:
+    """The place of an output, as a name by which the same place is known again."""
+    restore(path)
+    place = path.resolve()
+    for source in read:
+        _check_apart(name, path, place, source)
+    _check_kind(name, path)
+    _check_writable(name, path)
+    return os.path.normcase(place)
+
+
 def _held(path: Path) -> list[Path]:
     """The path itself, and of a folder that is no zarr the images in it that are read."""
     place = path.expanduser().resolve()
-    if not place.is_dir() or is_zarr(place):
+    if not place.is_dir() or is_zarr(place) or place.suffix.lower() == ".zarr":
         return [place]
     return [image.resolve() for image in images_in(place)[0]]
 
@@ -162,13 +170,9 @@ def _check_writable(name: str, path: Path) -> None:
     if place.exists() and not os.access(place, os.W_OK):
         raise DestinationError(f"{name} {path} is write-protected; give another name")
     trial = place.with_name(f".aeseg-trial-{uuid.uuid4().hex[:8]}")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        trial.touch(exist_ok=False)
-        trial.unlink()
-        place.exists()  # a name that is too long for the disk says so here
-    except OSError as error:
-        raise DestinationError(f"{name} {path} cannot be written: {error.strerror or error}") from None
+    place.parent.mkdir(parents=True, exist_ok=True)
+    trial.touch(exist_ok=False)
+    trial.unlink()
 
 
 def _nearest(path: Path) -> Path:

@@ -128,15 +128,11 @@ class Image:
 
     def block(self, n: int, region: Region) -> np.ndarray:
         """The values at (n, region), as float32 (C, *region); NaN and inf stay."""
-        out = np.empty((len(self.picked), *(s.stop - s.start for s in _full(region, self.shape[2:]))), np.float32)
-        for layout, first, source in self._parts:
-            wanted = [(to, c - first) for to, c in enumerate(self.picked) if 0 <= c - first < layout.shape[1]]
-            if wanted:
-                part = layout.arrange(_values(source.array[layout.index(n, region)]))
-                with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is masked later
-                    for to, channel in wanted:
-                        out[to] = part[channel]
-        return out
+        return self._read(n, region, np.dtype(np.float32))
+
+    def native(self, n: int, region: Region) -> np.ndarray:
+        """The values at (n, region) as the source has them, (C, *region)."""
+        return self._read(n, region, self.dtype)
 
     def to_source(self, labels: np.ndarray) -> np.ndarray:
         """(N, *space) -> an array of `label_shape`."""
@@ -211,6 +207,17 @@ class Image:
         if ndim == 2 and "Z" in self.axes and self.source_shape[self.axes.index("Z")] > 1:
             note = f"{self.name}: a z axis of at most {SHORT_Z} is taken slice by slice (ndim=3 takes it as a volume)"
         return replace(self, ndim=ndim, slices=note)
+
+    def _read(self, n: int, region: Region, dtype: np.dtype[Any]) -> np.ndarray:
+        out = np.empty((len(self.picked), *(s.stop - s.start for s in _full(region, self.shape[2:]))), dtype)
+        for layout, first, source in self._parts:
+            wanted = [(to, c - first) for to, c in enumerate(self.picked) if 0 <= c - first < layout.shape[1]]
+            if wanted:
+                part = layout.arrange(_values(source.array[layout.index(n, region)]))
+                with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, which is masked later
+                    for to, channel in wanted:
+                        out[to] = part[channel]
+        return out
 
     @cached_property
     def _layout(self) -> Layout:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from napari_ae_seg.core.errors import AssumptionWarning
 
 from .axes import Region
 from .normalize import Normalizer
@@ -19,6 +22,8 @@ BUDGET = 16_000_000
 _BLOCKS = 64  # of a large image, so that the sample is spread over it
 _SEARCHED = 2**28  # places of a region of interest that are looked through for its extent
 _TRIES = 20_000  # blocks that are looked at in search of a valid place
+_LOOKED_AT = 4  # blocks of an image whose native values are compared with what float32 makes of them
+_VALUES = 4096  # of them
 _SIDES = {2: 128, 3: 32}  # of the smallest block worth reading
 
 
@@ -51,12 +56,34 @@ def sample_blocks(stack: Stack, budget: int = BUDGET, seed: int = 0) -> list[Blo
         blocks = list(_drawn(stack, budget, rng))
     if not blocks:
         raise ValueError("no finite value to learn from: the image, or its region of interest, is empty")
+    _say_what_merges(stack, blocks)
     return blocks
 
 
 def normalized(blocks: Sequence[Block], normalizer: Normalizer) -> list[Block]:
     """The same blocks with normalised values."""
     return [replace(block, data=normalizer.apply(block.data)) for block in blocks]
+
+
+def _say_what_merges(stack: Stack, blocks: Sequence[Block]) -> None:
+    """A warning if 32-bit floats, which all work is done in, cannot tell apart what the native values can."""
+    for number, image in enumerate(stack.images):
+        if image.dtype.itemsize < 4 or image.dtype == np.float32:
+            continue
+        own = [block for block in blocks if block.image == number]
+        looked = own[:: max(1, len(own) // _LOOKED_AT)][:_LOOKED_AT]
+        parts = [image.native(block.n, block.region)[:, block.valid] for block in looked]
+        for channel, values in enumerate(np.concatenate(parts, axis=1) if parts else ()):
+            some = np.unique(values[:: max(1, values.size // _VALUES)])
+            kept = np.unique(some.astype(np.float32)).size
+            if kept < some.size / 2:
+                low, high, name = some[0], some[-1], image.channel_names[channel]
+                warnings.warn(
+                    f"{image.name}: the values of {name} ({low} to {high}) lie so close together that only "
+                    f"{kept} of {some.size} can be told apart; subtract {low} from the image first",
+                    AssumptionWarning,
+                    stacklevel=3,
+                )
 
 
 def _whole(stack: Stack) -> Iterator[Block | None]:
