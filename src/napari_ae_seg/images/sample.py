@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_ae_seg.core.errors import AssumptionWarning
+from napari_ae_seg.core.errors import AssumptionWarning, ImageReadError
 
 from .axes import Region
 from .normalize import Normalizer
@@ -137,7 +137,13 @@ def _read(stack: Stack, i: int, n: int, region: Region) -> Block | None:
     inside = None if roi is None else image.mask(roi, n, region)
     if inside is not None and not inside.any():
         return None
-    data = image.block(n, region)
+    try:
+        data = image.block(n, region)
+    except ImageReadError as error:
+        if len(stack) == 1:
+            raise
+        warnings.warn(f"{error}; it is left out of what is learnt", AssumptionWarning, stacklevel=2)
+        return None
     valid = np.isfinite(data).all(axis=0)
     if inside is not None:
         valid &= inside

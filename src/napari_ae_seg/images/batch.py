@@ -1,0 +1,68 @@
+"""Many images at once: headers are read first, and what cannot be read is listed, not in the way of the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_ae_seg.core.errors import AeSegError
+
+from .formats.dicom import is_dicom
+from .formats.read import images_in, is_zarr
+from .stack import Image, Stack, read
+
+CARRIED_ON = (AeSegError, ValueError, OSError)
+"""What may be wrong with one image of many while the others go on."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The images that can be worked on, and why the others cannot."""
+
+    paths: tuple[Path, ...]
+    """Of the images of `stack`, in order."""
+    stack: Stack
+    failures: dict[Path, str]
+    """A sentence for each path that cannot be worked on."""
+
+
+def image_paths(paths: Sequence[str | Path]) -> list[Path]:
+    """The images that `paths` stand for: a folder for those in it; a zarr and a DICOM series are one."""
+    found = []
+    for path in map(Path, paths):
+        images = [] if not path.is_dir() or is_zarr(path) else images_in(path)[0]
+        found += images if images and not is_dicom(images[0]) else [path]
+    return found
+
+
+def read_batch(paths: Sequence[str | Path], axes: str | None = None, *, roi: Any = None, **options: Any) -> Batch:
+    """The images at `paths` that can be read and have as many channels as most of them.
+
+    `options` are those of `read`. The error of a single image, or of the first one if none can be read, is raised.
+    """
+    places = image_paths(paths)
+    if len(places) == 1:
+        return Batch(tuple(places), read(str(paths[0]), axes, roi=roi, **options), {})
+    read_ones: dict[Path, Image] = {}
+    failures: dict[Path, str] = {}
+    first: BaseException | None = None
+    for path in places:
+        try:
+            read_ones[path] = read(str(path), axes, **options).image
+        except CARRIED_ON as error:
+            failures[path], first = " ".join(str(error).split()), first or error
+    if not read_ones:
+        assert first is not None  # `paths` is not empty
+        raise first
+    usual = Counter(image.shape[1] for image in read_ones.values()).most_common(1)[0][0]
+    for path, image in list(read_ones.items()):
+        if image.shape[1] != usual:
+            del read_ones[path]
+            failures[path] = f"{image.name}: it has {image.shape[1]} channels, most of the images have {usual}"
+    stack = Stack(tuple(read_ones.values())).with_ndim(options.get("ndim") or 0)
+    if roi is not None:
+        stack = read(stack, roi=roi)
+    return Batch(tuple(read_ones), stack, failures)
