@@ -20,6 +20,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,9 @@ def specimens(folder: Path, only: str = "") -> list[Specimen]:
     return found
 
 
+@cache
 def _trained(**network: Any) -> Any:
+    """A network that saw the picture for a moment."""
     import napari_ae_seg as ae
 
     small = {} if network.get("kind", "conv") != "conv" else {"width": 4, "levels": 2}
