@@ -12,10 +12,13 @@ from .autoencoder.training import train as train
 from .classifier import Classified as Classified
 from .classifier import Classifier as Classifier
 from .classifier import classify as classify
+from .config import PRESETS as PRESETS
 from .config import ClassificationConfig as ClassificationConfig
 from .config import NetworkConfig as NetworkConfig
+from .config import ObjectsConfig as ObjectsConfig
 from .config import SegmentationConfig as SegmentationConfig
 from .config import TrainingConfig as TrainingConfig
+from .config import preset as preset
 from .core.errors import AeSegError as AeSegError
 from .core.errors import AssumptionWarning as AssumptionWarning
 from .core.errors import DriftWarning as DriftWarning
@@ -26,11 +29,14 @@ from .core.errors import OutOfMemoryError as OutOfMemoryError
 from .explore.exploration import Exploration as Exploration
 from .gui.session import Session as Session
 from .gui.session import current as current
+from .images.stack import Image as Image
 from .images.stack import Stack as Stack
 from .images.stack import read as read
 from .report.page import write_report as write_report
+from .segmenter.objects import Objects as Objects
 from .segmenter.segmenter import Segmenter as Segmenter
 from .segmenter.segments import Segments as Segments
+from .segmenter.short import segment as segment
 from .segmenter.trust import stability as stability
 from .segmenter.trust import unstable as unstable
 

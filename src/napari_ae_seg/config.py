@@ -63,7 +63,6 @@ def _device(name: str) -> str:
 
 FeatureName = Literal["auto", "intensity", "corrected", "mixed", "texture", "latent", "multiscale", "decoder"]
 MethodName = Literal["auto", "kmeans", "gmm", "bayes", "ward", "hdbscan", "spherical", "regions", "joint"]
-PartingName = Literal["components", "distance", "intensity"]
 
 USUAL_NAMES = {
     "lr": "learning_rate",
@@ -569,7 +568,7 @@ class ObjectsConfig(Config):
     usual_stage: ClassVar[Stage] = "finish"
 
     method: Annotated[
-        PartingName,
+        Literal["components", "distance", "intensity"],
         Shown(
             "Method",
             choices={"components": "what touches", "distance": "part where narrow", "intensity": "part where dark"},

@@ -15,7 +15,7 @@ def test_a_stack_of_many_images_is_told_in_twenty_lines():
     assert len(text.splitlines()) <= 20
     assert "Stack of 50 images" in text
     assert "image: YX (8, 9) float64, 1 channel, 2D" in text
-    assert "and 34 more" in text
+    assert "and 36 more" in text
 
 
 def test_an_image_says_its_pixel_size_where_it_is_known():

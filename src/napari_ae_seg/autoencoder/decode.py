@@ -176,7 +176,7 @@ def prototypes(model: Autoencoder, centers: np.ndarray, side: int = 0) -> np.nda
     net, ndim = model.net, model.ndim
     cells, margin = -(-(side or (64 if ndim == 2 else 32)) // net.stride), -(-net.decode_halo // net.stride)
     flat = np.asarray(centers, np.float32).reshape(*centers.shape, *[1] * ndim)
-    drawn = decode(model, np.broadcast_to(flat, (*centers.shape, *[cells + 2 * margin] * ndim)))
+    drawn: np.ndarray = decode(model, np.broadcast_to(flat, (*centers.shape, *[cells + 2 * margin] * ndim)))
     inner = slice(margin * net.stride, (margin + cells) * net.stride)  # the rim looks different: nothing lies around it
     return drawn[(slice(None), slice(None), *[inner] * ndim)]
 

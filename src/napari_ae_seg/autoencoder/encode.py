@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from napari_ae_seg.core import devices, filters
 from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.images import notebook
 from napari_ae_seg.images.stack import Images, as_stack
 from napari_ae_seg.images.tiles import tiles
 
@@ -68,15 +69,13 @@ class Features:
     normalizer: Normalizer
 
     def __repr__(self) -> str:
-        count, shown = len(self.arrays), 16
-        wide = f"{self.stride} pixel{'s' * (self.stride != 1)} wide"
-        lines = [
+        count, wide = len(self.arrays), f"{self.stride} pixel{'s' * (self.stride != 1)} wide"
+        title = (
             f"Features of {count} image{'s' * (count != 1)}: {self.kind}, "
             f"{self.arrays[0].shape[1]} numbers per place, a place is {wide}"
-        ]
-        pairs = list(zip(self.images, self.arrays, strict=True))
-        lines += [f"  {image.name}: {array.shape}" for image, array in pairs[:shown]]
-        return "\n".join([*lines, *([f"  and {count - shown} more"] if count > shown else [])])
+        )
+        pairs = zip(self.images, self.arrays, strict=True)
+        return notebook.listed(title, [f"{image.name}: {array.shape}" for image, array in pairs])
 
     @property
     def array(self) -> np.ndarray:

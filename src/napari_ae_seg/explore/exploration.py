@@ -15,6 +15,7 @@ from napari_ae_seg.clustering.number import choose_k
 from napari_ae_seg.core import filters
 from napari_ae_seg.core.progress import Progress, Report, silent
 from napari_ae_seg.images.notebook import colored
+from napari_ae_seg.images.stack import Images, as_stack
 from napari_ae_seg.segmenter.label import IN_MEMORY, Prepared
 from napari_ae_seg.segmenter.objects import find_objects
 from napari_ae_seg.segmenter.segments import Segments
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from napari_ae_seg.images.stack import Image, Stack
+    from napari_ae_seg.images.stack import Image
     from napari_ae_seg.segmenter.segmenter import Segmenter
 
 PATCH_CELLS = {2: 4, 3: 2}
@@ -57,12 +58,13 @@ class Exploration:
     def of(
         cls,
         segmenter: Segmenter,
-        stack: Stack,
+        images: Images,
         segments: Segments | None = None,
         prepared: Prepared | None = None,
         report: Report = silent,
     ) -> Exploration:
         """The one source of `stack` explored; `segments` and `prepared` spare finding them anew."""
+        stack = as_stack(images)
         image = stack.image
         if image.shape[0] * np.prod(image.shape[2:]) > IN_MEMORY:
             raise ValueError(f"{image.name} is too large to be explored at once: take a slice or a region of it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SIDE = 192
 """Longest side of a picture beside a table, in pixels."""
+LINES = 14
+"""Rows of a list that are printed, so that all of it stays within 20 lines."""
 LOOKED_AT = 2048
 """Longest side of the middle of an image that is read for its picture."""
 
@@ -66,13 +68,45 @@ def picture_of(image: Image) -> np.ndarray:
     return colored((raw - low) / np.where(high > low, high - low, 1))
 
 
-def card(title: str, pictures: Iterable[str], heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A heading over pictures (addresses by `inline`) and a table; every text is escaped."""
+def painted(labels: Any, colors: Mapping[int, Sequence[float]]) -> np.ndarray:
+    """The middle plane of labels in their colors, as (Y, X, 3) uint8; labels without a color are dark.
+
+    >>> painted(np.array([[0, 1]]), {1: (1.0, 0.0, 0.0)}).tolist()
+    [[[0, 0, 0], [255, 0, 0]]]
+    """
+    *others, height, width = labels.shape
+    starts = [max(size - LOOKED_AT, 0) // 2 for size in (height, width)]
+    index = (*(size // 2 for size in others), *(slice(start, start + LOOKED_AT) for start in starts))
+    part = np.asarray(labels[index])
+    palette = np.zeros((max(int(part.max(initial=0)), *colors, 0) + 1, 3))
+    for label, rgb in colors.items():
+        palette[label] = rgb
+    return np.asarray((255 * palette[part]).round(), np.uint8)
+
+
+def listed(title: str, rows: Sequence[str], *notes: str) -> str:
+    """A heading, at most `LINES` rows and notes, a line each.
+
+    >>> print(listed("Two", ["a", "b"], "done"))
+    Two
+      a
+      b
+      done
+    """
+    left = len(rows) - LINES
+    lines = [*rows[:LINES], *([f"and {left} more"] if left > 0 else []), *filter(None, notes)]
+    return "\n  ".join([title, *lines])
+
+
+def card(
+    title: str, pictures: Iterable[str], heads: Sequence[str], rows: Iterable[Sequence[Any]], note: str = ""
+) -> str:
+    """A heading over pictures (addresses by `inline`), a table and a note; every text is escaped."""
     shown = "".join(f'<img src="{escape(address)}" style="margin:0 8px 8px 0" alt="">' for address in pictures)
     head = "".join(f"<th>{escape(str(text))}</th>" for text in heads)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     table = f"<table>{f'<tr>{head}</tr>' if head else ''}{body}</table>"
-    return f"<div><b>{escape(title)}</b><br>{shown}{table}</div>"
+    return f"<div><b>{escape(title)}</b><br>{shown}{table}{escape(note)}</div>"
 
 
 def _percentile(raw: np.ndarray, share: float) -> np.ndarray:

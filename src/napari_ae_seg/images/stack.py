@@ -20,8 +20,6 @@ __all__ = ["Image", "Images", "Stack", "as_stack", "read"]
 
 Images = Any
 """A Stack, or whatever `read` takes: an array, a path, a napari layer, or a list of them."""
-SHOWN = 16
-"""Images that a stack names when it is printed."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,13 +63,13 @@ class Stack(Sequence["Stack"]):
         object.__setattr__(self, "roi", tuple(self.roi) or (None,) * len(self.images))
 
     def __repr__(self) -> str:
-        lines = [f"Stack of {len(self)} image{'s' * (len(self) != 1)}"]
-        lines += [f"  {image.name}: {image.about}" for image in self.images[:SHOWN]]
-        return "\n".join([*lines, *([f"  and {len(self) - SHOWN} more"] if len(self) > SHOWN else [])])
+        title = f"Stack of {len(self)} image{'s' * (len(self) != 1)}"
+        return notebook.listed(title, [f"{image.name}: {image.about}" for image in self.images])
 
     def _repr_html_(self) -> str:
-        rows = [(image.name, image.about) for image in self.images[:SHOWN]]
-        rows += [("", f"and {len(self) - SHOWN} more")] if len(self) > SHOWN else []
+        rows = [(image.name, image.about) for image in self.images[: notebook.LINES]]
+        left = len(self) - len(rows)
+        rows += [("", f"and {left} more")] if left else []
         picture = notebook.inline(notebook.picture_of(self.images[0]))
         return notebook.card(repr(self).partition("\n")[0], [picture], [], rows)
 

@@ -14,12 +14,26 @@ from napari_ae_seg.config import ObjectsConfig
 
 @dataclass(frozen=True)
 class Objects:
-    """Objects 1..n of a label image, and what is known of each."""
+    """Objects 1..n of a label image, and what is known of each.
+
+    Parameters
+    ----------
+    labels : ndarray
+        (*space) int32: 1..n in the order of their first pixel, 0 is no object.
+    table : dict of list
+        One row per object: index, cluster, size in pixels, measure (area or volume) and centroid in units.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+    >>> segments = ae.segment(bands, n_clusters=3)
+    >>> segments.objects(bands).table["cluster"]
+    [1, 2, 3]
+    """
 
     labels: np.ndarray
-    """(*space) int32: 1..n in the order of their first pixel, 0 is no object"""
     table: dict[str, list[Any]]
-    """One row per object: index, cluster, size in pixels, measure (area or volume) and centroid in units."""
 
     @property
     def count(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_ae_seg.autoencoder import drift
-from napari_ae_seg.autoencoder.encode import check_channels
+from napari_ae_seg.autoencoder.encode import check_channels, fitting
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.clustering.clusters import Clusters
 from napari_ae_seg.clustering.kmeans import kmeans
@@ -22,7 +22,7 @@ from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import grid_of
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.images.resample import resampled, stretched
-from napari_ae_seg.images.stack import Stack
+from napari_ae_seg.images.stack import Images, Stack, as_stack
 
 from .clustered import ByCluster
 from .edits import Edits
@@ -33,6 +33,7 @@ from .guidance import ByStroke, Guide, checked, fit_guide_space, identity, joine
 from .label import IN_MEMORY, Block, FeatureReader, Prepared, Strategy, block_by_block, in_memory
 from .regions import ByRegion
 from .segments import Segments, Tally
+from .shown import page, printed
 from .small_clusters import Canvas, Smoothing, WeightedClusters
 
 if TYPE_CHECKING:
@@ -50,11 +51,61 @@ FEW = 8
 
 
 @stored("segmenter", via=Saved)
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Segmenter:
     """An autoencoder with its features, its clusters and what a person changed; `apply` labels any image with it.
 
-    Labels are numbered by brightness, the darkest is 1; clustered again, they keep the numbers they had.
+    Labels are numbered by brightness, the darkest is 1; clustered again, they keep the numbers they had. Every change
+    gives a new segmenter, so that the one before is the way back. `Segmenter.fit` makes it, `save` and `load` keep it
+    in a file.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        The network.
+    config : SegmentationConfig
+        How features become labels.
+    space : FeatureSpace
+        The features that are clustered.
+    method : str
+        How they are clustered.
+    clusters : Clusters
+        The clusters.
+    tree : Tree
+        Which clusters are alike, for coarser and finer segments.
+    edits : Edits
+        What a person changed.
+    sentence : str
+        What was chosen, and why.
+    anisotropy : tuple of float
+        Spacing along each axis, relative to the finest.
+    grid : int
+        Pixels per clustered place, along each axis.
+    sample : FittingSample
+        The places that the clusters were fitted on.
+    usual_error : float, optional
+        Largest reconstruction error of the network on the images that this was fitted on.
+    guide : Guide, optional
+        What strokes taught.
+    guide_space : FeatureSpace, optional
+        The features from which strokes teach.
+    canvas : Canvas, optional
+        A part of the fitting images, to see what smoothing leaves of each cluster; not kept in a file.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+    >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+    >>> segmenter
+    Segmenter: 3 segments by kmeans on ... features
+      1 cluster 1
+      2 cluster 2
+      3 cluster 3
+      ...
+      Autoencoder: conv, 2D, 1 channel, 16 latents of 8 x 8 pixels
+    >>> segmenter.rename(1, "gap").merge(2, 3).apply(bands).names
+    {1: 'gap', 2: 'cluster 2'}
     """
 
     model: Autoencoder
@@ -65,32 +116,68 @@ class Segmenter:
     tree: Tree
     edits: Edits
     sentence: str
-    """What was chosen, and why."""
     anisotropy: tuple[float, ...]
     grid: int
-    sample: FittingSample = field(repr=False)
+    sample: FittingSample
     usual_error: float = 0.0
-    """Largest reconstruction error of the network on the images that this was fitted on."""
     guide: Guide | None = None
-    """What strokes taught."""
     guide_space: FeatureSpace | None = None
-    """What the guide looks at."""
-    canvas: Canvas = field(default_factory=Canvas, repr=False)
-    """A part of the fitting images, to see what smoothing leaves of each cluster; not kept in a file."""
+    canvas: Canvas = field(default_factory=Canvas)
+
+    def __repr__(self) -> str:
+        return printed(self)
+
+    def _repr_html_(self) -> str:
+        return page(self)
 
     @classmethod
     def fit(
         cls,
         model: Autoencoder | None,
-        stack: Stack,
+        images: Images,
         config: SegmentationConfig | None = None,
         report: Report = silent,
     ) -> Segmenter:
-        """A segmenter fitted on a sample of `stack`; without a `model`, on what the shipped encoder sees."""
-        config = config or SegmentationConfig()
+        """Fit features and clusters on a sample of images.
+
+        Parameters
+        ----------
+        model : Autoencoder or None
+            The network; None takes the encoder that comes with the package.
+        images : Stack, array, path, layer, or list of them
+            What the clusters are found in.
+        config : SegmentationConfig, optional
+            How features become labels.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Segmenter
+            Ready to `apply`.
+
+        Raises
+        ------
+        ValueError
+            If the images do not fit the model, or hold no finite value.
+        TypeError
+            If model or configuration are something else.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.apply(bands).labels[0, ::8].tolist()
+        [1, 1, 2, 3]
+        """
+        if not isinstance(model, (Autoencoder, type(None))):
+            got = type(model).__name__
+            raise TypeError(f"an Autoencoder comes first, or None, then the images; got a {got}")
+        config, stack = SegmentationConfig.of(config), as_stack(images)
         devices.use_threads(config.threads)
-        model = (model or default_model(stack, config, report)).on(config.device)
-        check_channels(model, stack)
+        model, _ = fitting(default_model(stack, config, report) if model is None else model, stack)
+        model = model.on(config.device)
         anisotropy = tuple(spacing / min(stack.spacing) for spacing in stack.spacing)
         grid = grid_of(config, largest(stack))
         seen = fit_features(model, stack, config, grid, anisotropy, report)
@@ -107,7 +194,28 @@ class Segmenter:
     def recluster(self, **changes: Any) -> Segmenter:
         """The same features with other clusters or another finish; labels that match the old ones keep their number.
 
-        `changes` are fields of SegmentationConfig whose stage is not "encode": those need a new `fit`.
+        Parameters
+        ----------
+        **changes
+            Fields of SegmentationConfig whose stage is not "encode": those need a new `fit`.
+
+        Returns
+        -------
+        Segmenter
+            With the changes.
+
+        Raises
+        ------
+        ValueError
+            If a change needs other features, or a value is out of range.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.recluster(n_clusters=2).apply(bands).table["index"]
+        [1, 2]
         """
         config = self.config.but(**changes)
         calls = self.config.change(config)
@@ -130,43 +238,193 @@ class Segmenter:
         return fitted.cut(config.granularity)
 
     def apply(
-        self, stack: Stack, out: Any = None, report: Report = silent, rescale: bool = False
+        self, images: Images, out: Any = None, report: Report = silent, rescale: bool = False
     ) -> Segments | list[Segments]:
-        """Segments of `stack`: of one source Segments, of several a list of them.
+        """Label images: the same label means the same in each.
 
-        `rescale` looks at each image at the pixel size of the training images.
+        Parameters
+        ----------
+        images : Stack, array, path, layer, or list of them
+            What to label.
+        out : numpy or zarr array, optional
+            Takes the labels of one image block by block, so that images larger than memory can be labelled; of the
+            image's shape without its channel axis.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+        rescale : bool, optional
+            Look at each image at the pixel size of the training images.
 
-        `out`, an array of the source's `label_shape` (numpy or zarr), takes the labels of one source block by block,
-        so that images larger than memory can be labelled.
+        Returns
+        -------
+        Segments or list of Segments
+            Of one image Segments, of several a list.
+
+        Raises
+        ------
+        ValueError
+            If the images do not fit the model, or `out` is to take several images.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.apply(bands).labels.shape, len(segmenter.apply([bands, bands[:20]]))
+        ((32, 32), 2)
         """
+        stack = as_stack(images)
         if out is not None and len(stack) > 1:
             raise ValueError(f"one array takes the labels of one source, the stack has {len(stack)}")
         found = [self.apply_to(image, out, report, rescale) for image in stack.images]
         return found[0] if len(stack) == 1 else found
 
-    def prepare(self, stack: Stack, report: Report = silent) -> Prepared:
-        """The features of the one source of `stack`, kept so that `label` answers at once."""
+    def prepare(self, images: Images, report: Report = silent) -> Prepared:
+        """Encode an image once, so that `label` answers at once after every change.
+
+        Parameters
+        ----------
+        images : Stack, array, path, layer, or list of them
+            One image.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Prepared
+            Its features, kept in memory.
+
+        Raises
+        ------
+        ValueError
+            If the image does not fit the model, or there are several.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> prepared = segmenter.prepare(bands)
+        >>> segmenter.merge(1, 2).label(prepared).table["index"]
+        [1, 3]
+        """
+        stack = as_stack(images)
         check_channels(self.model, stack)
         return self._reader(stack.image).prepared(stack.image, report)
 
     def label(self, prepared: Prepared, quick: bool = False, report: Report = silent) -> Segments:
-        """Segments of a prepared source; `quick` leaves out the sharpening of borders, for a first picture."""
+        """Label an image that `prepare` encoded.
+
+        Parameters
+        ----------
+        prepared : Prepared
+            What `prepare` gave.
+        quick : bool, optional
+            Leave out the sharpening of borders, for a first picture.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Segments
+            The labels.
+
+        Raises
+        ------
+        TypeError
+            If it is an image that is not prepared.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.label(segmenter.prepare(bands), quick=True).labels.max()
+        np.int32(3)
+        """
+        if not isinstance(prepared, Prepared):
+            got = type(prepared).__name__
+            raise TypeError(f"label takes what prepare(images) gives, got a {got}; apply(images) labels images at once")
         strategy = self._strategy(prepared.image, self.config.sharpen and not quick)
         features = self._guide_features(prepared, report) if self.guide else prepared.features
         return self._finished(prepared.image, in_memory(prepared, features, strategy, report))
 
     def on(self, device: str) -> Segmenter:
-        """The same segmenter that computes on `device`."""
+        """The same segmenter that computes on another device.
+
+        Parameters
+        ----------
+        device : str
+            "cpu", "cuda", "cuda:1", "mps", or "auto".
+
+        Returns
+        -------
+        Segmenter
+            With its network there.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.on("cpu").model.device
+        device(type='cpu')
+        """
         return replace(self, model=self.model.on(device))
 
     def cut(self, segments: int) -> Segmenter:
-        """The same clusters at another granularity: coarse and fine segments nest. 0 goes back to the clusters."""
+        """The same clusters at another granularity: coarse and fine segments nest.
+
+        Parameters
+        ----------
+        segments : int
+            How many segments there are to be; 0 goes back to the clusters.
+
+        Returns
+        -------
+        Segmenter
+            At that granularity.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.cut(2).apply(bands).table["index"]
+        [1, 2]
+        """
         fine = segments > self.clusters.k and not self.by_region
         tree = self.canvas.pruned(self.tree, self.clusters, self._smoothing) if fine else self.tree
         return replace(self, tree=tree, config=self.config.but(granularity=min(segments, tree.leaves)))
 
     def separate(self, parted: Parted, name: str = "") -> Segmenter:
-        """The segmenter with one more cluster, the last, of what is like the places that a lasso holds."""
+        """One more cluster, the last, of what is like the places that a lasso holds.
+
+        Parameters
+        ----------
+        parted : Parted
+            What `Exploration.parted` gave.
+        name : str, optional
+            Of the new cluster.
+
+        Returns
+        -------
+        Segmenter
+            With one cluster more.
+
+        Raises
+        ------
+        ValueError
+            If strokes, regions, splits or another granularity decide the labels.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> inside = ae.Exploration.of(segmenter, bands).parted(np.eye(32) > 0)
+        >>> segmenter.separate(inside, "diagonal").clusters.k
+        4
+        """
         if self.by_region:
             raise ValueError("regions are merged, not clustered: choose another method to add a cluster")
         if self.config.granularity:
@@ -188,12 +446,43 @@ class Segmenter:
         corrections: bool = True,
         report: Report = silent,
     ) -> Segmenter:
-        """The segmenter that learnt from `strokes` on a prepared source: an array of its labels' shape, 0 not painted.
+        """Learn from strokes that a person painted on prepared images.
 
-        Of several sources, as many arrays. A stroke's number is that of the segment it is, or a new one; `names` may
-        name them. Painted pixels are kept, segments that nobody painted stay where the image is unlike every stroke,
-        and other images follow, too. Where the numbers were chosen without looking at the segments, say that the
-        strokes are no `corrections` of them.
+        A stroke's number is that of the segment it is, or a new one. Painted pixels are kept, segments that nobody
+        painted stay where the image is unlike every stroke, and other images follow, too.
+
+        Parameters
+        ----------
+        prepared : Prepared or sequence of Prepared
+            What `prepare` gave, of one image or several.
+        strokes : array or sequence of arrays
+            Of the labels' shape, 0 where nothing is painted; as many as images.
+        names : dict, optional
+            Number -> name.
+        corrections : bool, optional
+            Whether the strokes correct the segments; False where their numbers were chosen without looking at them.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Segmenter
+            That learnt from the strokes.
+
+        Raises
+        ------
+        ValueError
+            If strokes and images do not fit, or nothing is painted.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> strokes = np.zeros((32, 32), int)
+        >>> strokes[4, :8], strokes[4, 24:] = 1, 2
+        >>> segmenter.guided(segmenter.prepare(bands), strokes, {2: "right"}).edits.names
+        {2: 'right'}
         """
         pairs = checked(prepared, strokes)
         images, edits = [one.image for one, _ in pairs], self.edits
@@ -211,28 +500,162 @@ class Segmenter:
         return replace(plain, guide=guide, edits=edits)
 
     def unguided(self) -> Segmenter:
-        """The segmenter without what strokes taught it, and without the painted pixels."""
+        """The segmenter without what strokes taught it, and without the painted pixels.
+
+        Returns
+        -------
+        Segmenter
+            As before any stroke.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.unguided().guide is None
+        True
+        """
         return replace(self, guide=None, edits=replace(self.edits, painted={}))
 
     def latents(self, image: Image, report: Report = silent) -> list[Tensor]:
-        """Per sample of `image` the latent map (latents, *space / stride) as the network gives it."""
+        """Latent maps of an image as the network gives them.
+
+        Parameters
+        ----------
+        image : Image
+            One image: `stack.image`.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        list of Tensor
+            Per sample (latents, *space / stride).
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.latents(ae.read(bands).image)[0].shape
+        torch.Size([16, 4, 4])
+        """
         return self._reader(image).latents(image, report)
 
     def save(self, path: str | Path) -> None:
-        """Writes everything to one file: autoencoder, features, clusters, edits."""
+        """Write everything to one file: autoencoder, features, clusters and edits.
+
+        Parameters
+        ----------
+        path : path
+            The file, usually named .aeseg; one that is there is replaced.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     segmenter.save(f"{folder}/bands.aeseg")
+        ...     ae.Segmenter.load(f"{folder}/bands.aeseg").clusters.k
+        3
+        """
         modelfile.save(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> Segmenter:
-        """The segmenter that `save` wrote; ModelFileError says what is wrong with any other file."""
+        """The segmenter in a file that `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+
+        Returns
+        -------
+        Segmenter
+            On the CPU.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is damaged, foreign, or holds no clusters.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     segmenter.save(f"{folder}/bands.aeseg")
+        ...     ae.Segmenter.load(f"{folder}/bands.aeseg").clusters.k
+        3
+        """
         return modelfile.load(path, cls, "fit a Segmenter on it first")
 
     def merge(self, *labels: int) -> Segmenter:
-        """The segmenter in which `labels` are one; it has the number of the smallest."""
-        return self._edited(self.edits.merge(*labels))
+        """Make segments one; it has the number of the smallest.
+
+        Parameters
+        ----------
+        *labels : int
+            Numbers of segments.
+
+        Returns
+        -------
+        Segmenter
+            In which they are one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment.
+        TypeError
+            If a number is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.merge(1, 2).apply(bands).table["index"]
+        [1, 3]
+        """
+        return self._edited(self.edits.merge(*self._known(*labels)))
 
     def split(self, label: int, into: int = 2) -> Segmenter:
-        """The segmenter in which `label` is parted by its features; the first part keeps the number."""
+        """Part a segment by its features; the first part keeps the number.
+
+        Parameters
+        ----------
+        label : int
+            Number of the segment.
+        into : int, optional
+            How many parts.
+
+        Returns
+        -------
+        Segmenter
+            In which it is parted.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment, or it holds too few different places.
+        TypeError
+            If a number is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.cut(2).split(1).apply(bands).table["index"]
+        [1, 2, 4]
+        """
+        (label,) = self._known(label)
         inside = self.places_of(label)
         points = torch.from_numpy(self.sample.x[inside])
         if len(torch.unique(points, dim=0)) < into:
@@ -243,31 +666,215 @@ class Segmenter:
         return self._edited(self.edits.split(label, found.centers[order].numpy(), most))
 
     def rename(self, label: int, name: str) -> Segmenter:
-        """The segmenter in which `label` is called `name`."""
-        return self._edited(self.edits.rename(label, name))
+        """Give a segment a name.
+
+        Parameters
+        ----------
+        label : int
+            Number of the segment.
+        name : str
+            Its name.
+
+        Returns
+        -------
+        Segmenter
+            In which it has it.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment.
+        TypeError
+            If a number is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.rename(2, "nuclei").apply(bands).names[2]
+        'nuclei'
+        """
+        return self._edited(self.edits.rename(self._known(label)[0], name))
 
     def recolor(self, label: int, color: tuple[float, float, float]) -> Segmenter:
-        """The segmenter in which `label` has another colour: red, green and blue of 0 to 1."""
-        return self._edited(self.edits.recolor(label, color))
+        """Give a segment another color.
+
+        Parameters
+        ----------
+        label : int
+            Number of the segment.
+        color : tuple of float
+            Red, green and blue of 0 to 1.
+
+        Returns
+        -------
+        Segmenter
+            In which it has it.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment, or the color is none.
+        TypeError
+            If a number is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.recolor(2, (1, 0, 0)).apply(bands).colors[2]
+        (1.0, 0.0, 0.0)
+        """
+        return self._edited(self.edits.recolor(self._known(label)[0], color))
 
     def background(self, *labels: int) -> Segmenter:
-        """The segmenter that gives the places of `labels` the label 0."""
-        return self._edited(self.edits.background(*labels))
+        """Make segments background: their places get the label 0.
+
+        Parameters
+        ----------
+        *labels : int
+            Numbers of segments.
+
+        Returns
+        -------
+        Segmenter
+            In which they are background.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment.
+        TypeError
+            If a number is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.background(1).apply(bands).labels[0, ::8].tolist()
+        [0, 0, 2, 3]
+        """
+        return self._edited(self.edits.background(*self._known(*labels)))
 
     def foreground(self, *labels: int) -> Segmenter:
-        """The segmenter in which `labels` are no background any more."""
-        return self._edited(self.edits.foreground(*labels))
+        """Take segments back from the background.
+
+        Parameters
+        ----------
+        *labels : int
+            Numbers of segments.
+
+        Returns
+        -------
+        Segmenter
+            In which they are segments again.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment.
+        TypeError
+            If a number is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.background(1).foreground(1).apply(bands).table["index"]
+        [1, 2, 3]
+        """
+        return self._edited(self.edits.foreground(*self._known(*labels)))
 
     def hide(self, *labels: int) -> Segmenter:
-        """The segmenter whose layers do not show `labels`."""
-        return self._edited(self.edits.hide(*labels))
+        """Do not show segments in layers; their places keep their label.
+
+        Parameters
+        ----------
+        *labels : int
+            Numbers of segments.
+
+        Returns
+        -------
+        Segmenter
+            Whose layers do not show them.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment.
+        TypeError
+            If a number is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.hide(2).apply(bands).hidden
+        frozenset({2})
+        """
+        return self._edited(self.edits.hide(*self._known(*labels)))
 
     def show(self, *labels: int) -> Segmenter:
-        """The segmenter whose layers show `labels` again."""
-        return self._edited(self.edits.show(*labels))
+        """Show hidden segments again.
+
+        Parameters
+        ----------
+        *labels : int
+            Numbers of segments.
+
+        Returns
+        -------
+        Segmenter
+            Whose layers show them.
+
+        Raises
+        ------
+        ValueError
+            If there is no such segment.
+        TypeError
+            If a number is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.hide(2).show(2).apply(bands).hidden
+        frozenset()
+        """
+        return self._edited(self.edits.show(*self._known(*labels)))
 
     def places_of(self, label: int) -> np.ndarray:
-        """Which places of the fitting sample have `label`: bool (n,)."""
+        """Which places of the fitting sample lie in a segment.
+
+        Parameters
+        ----------
+        label : int
+            Number of the segment.
+
+        Returns
+        -------
+        ndarray
+            bool (n,).
+
+        Raises
+        ------
+        ValueError
+            If the segments are finer than the clusters.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.places_of(1).mean().round(2)
+        np.float64(0.34)
+        """
         if self.config.granularity > self.clusters.k:
             raise ValueError("finer segments cannot be split further: set the granularity to 0 first")
         places = torch.from_numpy(np.ascontiguousarray(self.sample.x.T))
@@ -275,7 +882,37 @@ class Segmenter:
         return np.asarray(self.edits.apply(labels, self.sample.x.T) == label)
 
     def apply_to(self, image: Image, out: Any = None, report: Report = silent, rescale: bool = False) -> Segments:
-        """Segments of one image, as `apply` gives them."""
+        """Label one image, as `apply` does.
+
+        Parameters
+        ----------
+        image : Image
+            One image: `stack.image`.
+        out : numpy or zarr array, optional
+            Takes the labels, block by block.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+        rescale : bool, optional
+            Look at it at the pixel size of the training images.
+
+        Returns
+        -------
+        Segments
+            The labels.
+
+        Raises
+        ------
+        ValueError
+            If the image does not fit the model, or is too large for the method.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> segmenter.apply_to(ae.read(bands).image).labels.shape
+        (32, 32)
+        """
         check_channels(self.model, Stack((image,)))
         if rescale and self.model.spacing and image.spacing != self.model.spacing:
             return self._rescaled(image, out, report)
@@ -377,6 +1014,18 @@ class Segmenter:
     def _lookup(self) -> np.ndarray:
         """(K + 1,) the segment of each cluster 0..K at this granularity."""
         return self.tree.lookup(self.config.granularity)
+
+    def _known(self, *labels: int) -> list[int]:
+        """`labels` as numbers of segments; an error says which is none."""
+        wrong = [label for label in labels if isinstance(label, bool) or not isinstance(label, (int, np.integer))]
+        if wrong:
+            raise TypeError(f"segments are given by their numbers, one after another, such as 1, 2; got {wrong[0]!r}")
+        own = max(self.clusters.k, self.config.granularity, *(self.guide.labels if self.guide else ()))
+        most = self.edits.highest(own)
+        missing = [int(label) for label in labels if label < 1 or (label > most and not self.by_region)]
+        if missing:
+            raise ValueError(f"there is no segment {missing[0]}; the segments are 1 to {most}")
+        return [int(label) for label in labels]
 
     def _edited(self, edits: Edits) -> Segmenter:
         return replace(self, edits=edits)

@@ -10,7 +10,9 @@ import numpy as np
 
 from napari_ae_seg.config import ObjectsConfig
 from napari_ae_seg.core.colors import Color, color
+from napari_ae_seg.images import notebook
 from napari_ae_seg.images.formats.table import write_csv
+from napari_ae_seg.images.stack import Images, as_stack
 
 from .objects import Objects, find_objects
 
@@ -22,25 +24,70 @@ if TYPE_CHECKING:
     from .edits import Edits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Segments:
-    """Labels of one source in its own shape, without its channel axis, and what is known of each label."""
+    """Labels of one image in its own shape, without its channel axis, and what is known of each label.
+
+    Parameters
+    ----------
+    labels : ndarray
+        Integers: 1..K are segments, 0 is no data or background.
+    confidence : ndarray
+        Membership of each pixel in its label, 0 to 1; float32 of the same shape.
+    table : dict of list
+        Columns of one row per label: index, name, size, share, confidence, ...
+    colors : dict
+        Label -> red, green and blue of 0 to 1.
+    sentence : str
+        What was chosen for this result, and why.
+    name : str, optional
+        Of the image.
+    hidden : frozenset of int, optional
+        Labels that a layer does not show.
+    transform : dict, optional
+        Arguments that lay the labels over their source in napari: scale, translate, ...
+    metadata : dict, optional
+        Settings and figures of merit.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+    >>> segments = ae.segment(bands, n_clusters=3)
+    >>> segments
+    Segments of image: 3 labels in (32, 32)
+      1 cluster 1: 34.4 %, confidence ...
+      2 cluster 2: 34.4 %, confidence ...
+      3 cluster 3: 31.2 %, confidence ...
+      ...
+    """
 
     labels: np.ndarray
-    """Integers: 1..K are clusters, 0 is no data or background."""
     confidence: np.ndarray
-    """Membership of each pixel in its label, 0 to 1; float32 of the same shape."""
     table: dict[str, list[Any]]
-    """Columns of one row per label: index, name, size, share, confidence, ..."""
     colors: dict[int, Color]
     sentence: str
-    """What was chosen for this result, and why."""
     name: str = "image"
     hidden: frozenset[int] = frozenset()
-    """Labels that a layer does not show."""
     transform: dict[str, Any] = field(default_factory=dict)
-    """Arguments that lay the labels over their source in napari: scale, translate, ..."""
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        names, shares, sure = (self.table[column] for column in ("name", "share", "confidence"))
+        rows = zip(self.table["index"], names, shares, sure, strict=True)
+        lines = [
+            f"{n} {name}: {share:.1%}, confidence {trust:.2f}".replace("%", " %") for n, name, share, trust in rows
+        ]
+        title = f"Segments of {self.name}: {len(lines)} label{'s' * (len(lines) != 1)} in {tuple(self.labels.shape)}"
+        return notebook.listed(title, lines, self.sentence)
+
+    def _repr_html_(self) -> str:
+        title = f"Segments of {self.name}"
+        picture = notebook.inline(notebook.painted(self.labels, self.colors), crisp=True)
+        rows = list(zip(*self.table.values(), strict=True))[: notebook.LINES]
+        left = len(self.table["index"]) - len(rows)
+        more = [(f"and {left} more",)] if left else []
+        return notebook.card(title, [picture], list(self.table), [*rows, *more], self.sentence)
 
     @classmethod
     def of(
@@ -54,7 +101,40 @@ class Segments:
         sentence: str,
         metadata: dict[str, Any],
     ) -> Segments:
-        """Segments of `image`; `own` is the lasting colour index of each cluster, further labels get further ones."""
+        """Segments of an image from what was counted of it; `Segmenter.apply` calls it.
+
+        Parameters
+        ----------
+        image : Image
+            What was labelled.
+        labels : ndarray
+            Of its `label_shape`.
+        confidence : ndarray
+            Of the same shape.
+        tally : Tally
+            Sums over the pixels of each label.
+        edits : Edits
+            Names, colors and what is hidden.
+        own : tuple of int
+            The lasting color number of each cluster; further labels get further ones.
+        sentence : str
+            What was chosen, and why.
+        metadata : dict
+            Settings and figures of merit.
+
+        Returns
+        -------
+        Segments
+            With a row of the table for each label that is present.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segments = ae.segment(bands, n_clusters=3)
+        >>> segments.table["size"]
+        [352, 352, 320]
+        """
         present = [label for label in range(1, len(tally.size)) if tally.size[label]]
         index = {n: own[n - 1] if n <= len(own) else max(own) + n - len(own) for n in present}
         return cls(
@@ -88,10 +168,38 @@ class Segments:
         }
 
     def objects(
-        self, image: Image, labels: Sequence[int] | None = None, config: ObjectsConfig | None = None
+        self, image: Images, labels: Sequence[int] | None = None, config: ObjectsConfig | None = None
     ) -> Objects:
-        """Single objects of the chosen `labels` (all by default) of the image that these are the segments of."""
-        config = config or ObjectsConfig()
+        """Single objects, each with a number of its own.
+
+        Parameters
+        ----------
+        image : Image, Stack, array, path or layer
+            What these are the segments of.
+        labels : sequence of int, optional
+            The labels whose objects are wanted; all by default.
+        config : ObjectsConfig, optional
+            What parts objects, and which sizes count.
+
+        Returns
+        -------
+        Objects
+            Labels 1..n and a table of one row per object.
+
+        Raises
+        ------
+        TypeError
+            If the configuration is none.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segments = ae.segment(bands, n_clusters=3)
+        >>> segments.objects(bands, labels=[2]).count
+        1
+        """
+        config, image = ObjectsConfig.of(config), as_stack(image).image
         parts, first = [], 0
         table: dict[str, list[Any]] = {}
         for n, part in enumerate(image.from_source(self.labels)):
@@ -112,7 +220,24 @@ class Segments:
         return Objects(image.to_source(np.stack(parts)), table)
 
     def to_csv(self, path: str | Path) -> None:
-        """Writes the table as comma-separated values."""
+        """Write the table as comma-separated values.
+
+        Parameters
+        ----------
+        path : path
+            The file; one that is there is replaced.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segments = ae.segment(bands, n_clusters=3)
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     segments.to_csv(f"{folder}/table.csv")
+        ...     pathlib.Path(f"{folder}/table.csv").read_text()[:10]
+        'index,name'
+        """
         write_csv(path, self.table, zip(*self.table.values(), strict=True))
 
 
