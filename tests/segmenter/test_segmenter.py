@@ -170,6 +170,23 @@ def test_a_cut_of_one_method_does_not_reach_another(fitted, stack):
     assert len(np.unique(more.cut(9).label(prepared).labels)) == 9
 
 
+def test_what_was_found_of_a_prepared_image_is_not_looked_for_again(fitted, stack, monkeypatch):
+    prepared = fitted.prepare(stack)
+    fitted.label(prepared)
+    fine = fitted.cut(7).label(prepared).labels
+
+    def again(*_):
+        raise AssertionError("looked for again")
+
+    monkeypatch.setattr("napari_ae_seg.segmenter.clustered.ByCluster.labels", again)
+    monkeypatch.setattr("napari_ae_seg.clustering.tree.Tree.leaves_of", again)
+    assert np.array_equal(fitted.cut(7).merge(1, 2).label(prepared).labels, np.where(fine == 2, 1, fine))
+    assert len(np.unique(fitted.cut(9).label(prepared).labels)) == 9
+    assert len(np.unique(fitted.recluster(min_size=50).label(prepared).labels)) == 3
+    with pytest.raises(AssertionError, match="looked for again"):
+        fitted.recluster(n_clusters=4).label(prepared)
+
+
 def test_clustered_again_labels_keep_their_numbers_and_colors(fitted, stack, segments):
     more = fitted.recluster(n_clusters=4).apply(stack)
     kept = [label for label in (1, 2, 3) if ((more.labels == label) & (segments.labels == label)).sum() > 1000]
