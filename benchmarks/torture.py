@@ -1,7 +1,9 @@
-"""`python -m benchmarks.torture files [--count 3000] [--seed 0]`: what must never end badly, tried many times over.
+"""`python -m benchmarks.torture files|kills|inputs [--count 3000] [--seed 0]`: what must never end badly, many times.
 
 `files`: model files of every kind, changed at random and signed again, as a stranger might make them. Each is either
 refused with a ModelFileError or can be used; nothing else may be raised, nothing may take long or fill the memory.
+`kills`: a program that writes every kind of file is killed at random moments; each file is the old or the new one.
+`inputs`: images of every format, damaged at random; each is read or refused in one sentence.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks import mistreated
 
 LONGEST, MOST = 20, 500
 """Seconds and MB that one file may take."""
@@ -64,7 +69,9 @@ def specimens(folder: Path, only: str = "") -> list[Specimen]:
     return found
 
 
+@cache
 def _trained(**network: Any) -> Any:
+    """A network that saw the picture for a moment."""
     import napari_ae_seg as ae
 
     small = {} if network.get("kind", "conv") != "conv" else {"width": 4, "levels": 2}
@@ -343,8 +350,16 @@ def main() -> None:
     model_files.add_argument("--count", type=int, default=300, help="of each kind")
     model_files.add_argument("--seed", type=int, default=0)
     model_files.add_argument("--only", default="", help="kinds whose name holds this")
+    for what, about in (("kills", "writers killed at random moments"), ("inputs", "damaged images of every format")):
+        kind = kinds.add_parser(what, help=about)
+        kind.add_argument("--count", type=int, default=100)
+        kind.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    sys.exit(1 if files(asked.count, asked.seed, asked.only) else 0)
+    if asked.what == "files":
+        bad = files(asked.count, asked.seed, asked.only)
+    else:
+        bad = {"kills": mistreated.kills, "inputs": mistreated.inputs}[asked.what](asked.count, asked.seed)
+    sys.exit(1 if bad else 0)
 
 
 if __name__ == "__main__":

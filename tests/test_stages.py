@@ -10,7 +10,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 import napari_ae_seg as ae
-from napari_ae_seg.cli.commands import refuse
+from napari_ae_seg.cli.segment import refuse
 from napari_ae_seg.config import (
     ClassificationConfig,
     Config,

@@ -63,6 +63,7 @@ def _device(name: str) -> str:
 
 FeatureName = Literal["auto", "intensity", "corrected", "mixed", "texture", "latent", "multiscale", "decoder"]
 MethodName = Literal["auto", "kmeans", "gmm", "bayes", "ward", "hdbscan", "spherical", "regions", "joint"]
+PartingName = Literal["components", "distance", "intensity"]
 
 USUAL_NAMES = {
     "lr": "learning_rate",
@@ -568,7 +569,7 @@ class ObjectsConfig(Config):
     usual_stage: ClassVar[Stage] = "finish"
 
     method: Annotated[
-        Literal["components", "distance", "intensity"],
+        PartingName,
         Shown(
             "Method",
             choices={"components": "what touches", "distance": "part where narrow", "intensity": "part where dark"},

@@ -62,7 +62,17 @@ def test_guided_labels_block_by_block_equal_the_whole(fitted, stack, monkeypatch
     monkeypatch.setattr("napari_ae_seg.autoencoder.encode.BLOCK", {2: 48, 3: 32})
     out = np.zeros(whole.shape, np.int32)
     guided.apply(stack, out=out)
-    assert (out == whole).mean() > 0.999
+    assert np.array_equal(out, whole)
+
+
+def test_segments_merged_after_guidance_are_the_same_in_memory_and_from_a_file(fitted, stack):
+    prepared = fitted.prepare(stack)
+    strokes = np.zeros(TRUTH.shape, np.int32)
+    strokes[50:54, 30:50] = 4
+    guided = fitted.guided(prepared, strokes)
+    guided.label(prepared)
+    merged = guided.merge(1, 4)
+    assert np.array_equal(merged.label(prepared).labels, merged.apply(stack).labels)
 
 
 def test_learning_again_from_the_same_strokes_gives_the_same(fitted, stack):

@@ -71,3 +71,11 @@ def test_all_off_leaves_the_labels_and_floats_are_refused():
     assert tidy(labels.astype(np.uint8), SegmentationConfig(min_size=2, majority=1)).dtype == np.uint8
     with pytest.raises(TypeError, match="float64"):
         tidy(labels.astype(float), SegmentationConfig())
+
+
+def test_what_is_cut_off_from_more_of_the_image_is_not_small():
+    labels = np.array([[1, 1, 1, 1, 2], [1, 3, 1, 1, 2], [1, 1, 1, 1, 1]])
+    whole = drop_small(labels, 3)
+    assert whole.tolist() == labels.tolist()  # the largest of every label is kept
+    block = drop_small(labels, 3, cut=((False, False), (False, True)))
+    assert block.tolist() == [[1, 1, 1, 1, 2], [1, 1, 1, 1, 2], [1, 1, 1, 1, 1]]

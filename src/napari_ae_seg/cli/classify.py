@@ -1,4 +1,4 @@
-"""What `classify train` and `classify apply` do: tables and folders of examples in, a model and a table out."""
+"""`classify train` and `classify apply`: classes of images, slices or objects, learnt from a few examples."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import csv
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_ae_seg.config import ClassificationConfig
 from napari_ae_seg.core.errors import ImageReadError
 
-from .commands import SUFFIXES, read_images
 from .console import Talk
-from .options import configured
-from .outputs import label_paths
+from .options import Command, Images, configured, option, switch, takes
+from .outputs import is_file, label_paths
 
 if TYPE_CHECKING:
     from napari_ae_seg.classifier import Classified, Classifier
@@ -28,15 +27,30 @@ SHOWN = 5
 """Features that are named as those that matter most."""
 
 
+classify = typer.Typer(help="Recognise classes of images, slices or objects from a few examples.", no_args_is_help=True)
+
+ClassifierFile = Annotated[Path, option("The classifier (.aeseg).", "--model", panel="Model")]
+LabelFiles = Annotated[
+    list[Path] | None, option("Label images whose objects have classes, or their folder.", panel="Image")
+]
+
+
+@takes(ClassificationConfig, reading=True)
 def train(
-    sources: Sequence[Path],
-    model: Path,
-    labels: Sequence[Path],
-    classes: Path | None,
-    encoder: Path | None,
-    fields: dict[str, Any],
+    sources: Annotated[
+        list[Path], typer.Argument(help="A folder with a sub-folder per class, a .csv (file,class), or images.")
+    ],
+    model: ClassifierFile,
+    labels: LabelFiles = None,
+    classes: Annotated[
+        Path | None, option("A .csv: file,class, or file,label,class with --labels.", panel="Image")
+    ] = None,
+    encoder: Annotated[
+        Path | None, option("Autoencoder to look with, instead of the shipped one.", panel="Model")
+    ] = None,
+    **fields: Any,
 ) -> None:
-    """Teaches a classifier the classes of images, slices or objects, and writes it to `model`."""
+    """Learn classes from examples and save the classifier."""
     config = configured(ClassificationConfig, fields)
     if labels and not classes:
         raise typer.BadParameter("--labels: which class the objects have is told by --classes FILE.csv (label,class)")
@@ -47,11 +61,11 @@ def train(
         from napari_ae_seg.classifier import Classifier
 
         if classes:
-            stack = read_images(sources, fields, 0, talk)
+            stack = talk.read(sources)
             named = _told(classes, stack, "label" if labels else "slice" if config.slices else "")
         else:
-            stack, named = _by_folder(sources, config, fields, talk)
-        arrays = _label_arrays(labels, stack)
+            stack, named = _by_folder(sources, config, talk)
+        arrays = _label_arrays(labels or [], stack)
         talk.account.configs(config)
         with talk.account.stage("fit"):
             fitted = Classifier.fit(
@@ -63,16 +77,19 @@ def train(
         talk.say_cost()
 
 
+@takes(reading=True)
 def apply(
-    images: Sequence[Path],
-    model: Path,
-    out: Path,
-    labels: Sequence[Path],
-    labels_out: Path | None,
-    features: bool,
-    fields: dict[str, Any],
+    images: Images,
+    model: ClassifierFile,
+    out: Annotated[Path, option("The table of classes (.csv).")],
+    labels: LabelFiles = None,
+    labels_out: Annotated[
+        Path | None, option("Also write the classes as a label image; a folder for several.", value="PATH")
+    ] = None,
+    features: Annotated[bool, switch("Add all that was measured to the table.", "--features")] = False,
+    **fields: Any,
 ) -> None:
-    """Recognises the classes of images, slices or objects, and writes them as a table to `out`."""
+    """Recognise the classes of IMAGES with a classifier."""
     if out.suffix.lower() != ".csv":
         raise typer.BadParameter(f"--out: the classes are written as a table, .csv, got {out.name}")
     with Talk("classify apply", fields) as talk:
@@ -83,8 +100,8 @@ def apply(
         if (classifier.kind == "objects") != bool(labels):
             ask = "give their label images with --labels" if not labels else "leave out --labels"
             raise typer.BadParameter(f"{model.name} tells {classifier.kind} apart: {ask}")
-        stack = read_images(images, fields, classifier.model.ndim, talk)
-        arrays = _label_arrays(labels, stack)
+        stack = talk.read(images, classifier.model.ndim)
+        arrays = _label_arrays(labels or [], stack)
         with talk.account.stage("classify"):
             found = classifier.apply(stack, arrays, talk.report)
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -96,21 +113,23 @@ def apply(
         talk.say_cost()
 
 
-def _by_folder(
-    sources: Sequence[Path], config: ClassificationConfig, fields: dict[str, Any], talk: Talk
-) -> tuple[Stack, list[Any]]:
+classify.command(cls=Command)(train)
+classify.command(cls=Command)(apply)
+
+
+def _by_folder(sources: Sequence[Path], config: ClassificationConfig, talk: Talk) -> tuple[Stack, list[Any]]:
     """The images in the sub-folders of the one folder, each with its sub-folder's name as its class."""
     from napari_ae_seg.images.stack import Stack
 
     if len(sources) == 1 and sources[0].suffix.lower() == ".csv":
-        return _by_table(sources[0], config, fields, talk)
+        return _by_table(sources[0], config, talk)
     folders = sorted(f for s in sources if s.is_dir() for f in s.iterdir() if f.is_dir() and f.name[0] != ".")
     if len(sources) != 1 or len(folders) < 2:
         raise typer.BadParameter(
             "where are the classes? Give a folder with two or more sub-folders, named after the classes, "
             "a .csv with the columns file,class, or --classes FILE.csv"
         )
-    stacks = [read_images([folder], fields, 0, talk) for folder in folders]
+    stacks = [talk.read([folder]) for folder in folders]
     stack = Stack(tuple(image for one in stacks for image in one.images), sum((one.roi for one in stacks), ()))
     names = [folder.name for folder, one in zip(folders, stacks, strict=True) for _ in one.images]
     counts = ", ".join(f"{len(one)} {folder.name}" for folder, one in zip(folders, stacks, strict=True))
@@ -120,11 +139,11 @@ def _by_folder(
     return stack, [dict.fromkeys(range(i.shape[0]), name) for i, name in zip(stack.images, names, strict=True)]
 
 
-def _by_table(table: Path, config: ClassificationConfig, fields: dict[str, Any], talk: Talk) -> tuple[Stack, list[Any]]:
+def _by_table(table: Path, config: ClassificationConfig, talk: Talk) -> tuple[Stack, list[Any]]:
     """The images named in a table beside it, with their classes."""
     rows = _rows(table)
     files = list(dict.fromkeys(row[0] for row in rows))
-    stack = read_images([table.parent / file for file in files], fields, 0, talk)
+    stack = talk.read([table.parent / file for file in files])
     return stack, _told(table, stack, "slice" if config.slices else "")
 
 
@@ -241,7 +260,7 @@ def _write(found: Classified, stack: Stack, out: Path, talk: Talk) -> None:
     """The number of the class at every pixel, as label images."""
     from napari_ae_seg.images.formats.write import write_labels
 
-    single = len(stack) == 1 and out.name.lower().endswith(SUFFIXES)
+    single = len(stack) == 1 and is_file(out)
     paths = [out] if single else label_paths([image.name.split(".")[0] for image in stack.images], out)
     for number, path in enumerate(paths):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ae_seg.core.progress import Progress, Report, silent
 
-from .outputs import Account, peak_memory
+from .options import numbers
+from .outputs import Account, peak_memory, shapes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.config import NetworkConfig, TrainingConfig
+    from napari_ae_seg.images.stack import Stack
+
+EVERY = 5.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 
 class Talk:
@@ -19,12 +28,12 @@ class Talk:
 
     def __init__(self, command: str, fields: dict[str, Any]) -> None:
         self.account = Account(command)
+        self._fields = fields
         self.quiet = bool(fields.get("quiet"))
         self._path: Path | None = fields.get("report")
         self._bar: Any = None
         self._stage = ""
-        self._seed = fields.get("seed", 0)
-        self._asked = {"device": fields.get("device", "auto"), "threads": fields.get("threads", 0)}
+        self._told = time.monotonic()
 
     def __enter__(self) -> Talk:
         return self
@@ -34,18 +43,58 @@ class Talk:
         if kind is None and self._path:
             self.account.write(self._path)
 
-    def device(self) -> None:
-        """Settles threads and device, and keeps them in the account."""
-        from napari_ae_seg.core import devices as known
+    @property
+    def reports(self) -> bool:
+        """Whether an account of the run is asked for."""
+        return self._path is not None
 
-        chosen = known.resolve(self._asked["device"])
-        threads = known.use_threads(self._asked["threads"])
+    def read(self, images: Sequence[Path], ndim: int = 0) -> Stack:
+        """The stack of `images`, read as the options say; device and threads are settled with it."""
+        from napari_ae_seg.core import devices as known
+        from napari_ae_seg.images.stack import read
+
+        asked = self._fields
+        chosen, threads = known.resolve(asked.get("device", "auto")), known.use_threads(asked.get("threads", 0))
         self.account.facts |= {"device": str(chosen.device), "device_reason": chosen.reason, "threads": threads}
+        spacing = numbers(asked.get("spacing"), float, "--spacing")
+        channels = numbers(asked.get("channels"), int, "--channels")
+        with self.account.stage("read"):
+            paths = [str(path) for path in images]
+            source = paths[0] if len(paths) == 1 else paths
+            stack = read(source, asked.get("axes"), ndim=ndim, spacing=spacing, channels=channels, roi=asked.get("roi"))
+        self.account.facts["images"] = shapes(stack)
+        self.say(stack.assumed)
+        return stack
+
+    def expect(self, stack: Stack, training: TrainingConfig | None, network: NetworkConfig, clusters: int) -> None:
+        """Estimates time and memory of training, if any, and labelling; says them and keeps them in the account."""
+        from napari_ae_seg.autoencoder.training import estimate
+        from napari_ae_seg.features.select import ASSUMED_K
+        from napari_ae_seg.segmenter.cost import cost
+
+        with self.account.stage("estimate"):
+            seconds, size = cost(stack, network, clusters or ASSUMED_K)
+            if training is not None:
+                learning = estimate(stack, training, network)
+                seconds, size = seconds + learning.seconds, max(size, learning.bytes)
+        self.account.facts["estimate"] = {"seconds": round(seconds, 2), "bytes": int(size)}
+        self.say(f"estimate: {seconds:.0f} s, {size / 2**30:.1f} GB")
+
+    def train(
+        self, stack: Stack, training: TrainingConfig, network: NetworkConfig, start: Autoencoder | None = None
+    ) -> Autoencoder:
+        """An autoencoder trained on `stack`, from `start` if given."""
+        from napari_ae_seg.autoencoder.training import train
+
+        with self.account.stage("train"):
+            return train(stack, training, None if start else network, self.report, model=start)
 
     @property
     def report(self) -> Report:
-        """Where the work reports its progress."""
-        return silent if self.quiet or not sys.stderr.isatty() else self._show
+        """Where the work reports its progress: a bar on a terminal, else a line every few seconds."""
+        if self.quiet:
+            return silent
+        return self._show if sys.stderr.isatty() else self._tell
 
     def say(self, text: str) -> None:
         """Prints a sentence, unless the person wants quiet."""
@@ -68,6 +117,13 @@ class Talk:
             self._bar.close()
             self._bar = None
         self._stage = ""
+
+    def _tell(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._told >= EVERY:
+            self._told = now
+            done = f" {progress.done}/{progress.total}" if progress.total else ""
+            print(f"{progress.stage}{done} {progress.note}".rstrip(), file=sys.stderr, flush=True)
 
     def _show(self, progress: Progress) -> None:
         from tqdm import tqdm

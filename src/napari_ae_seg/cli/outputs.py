@@ -1,4 +1,4 @@
-"""The path from images to labels as readable functions, with what it cost: the command line and the docks run these."""
+"""What a command writes beside its result, and where: the account of a run, names of files of labels, tables."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import typer
 
-from napari_ae_seg.config import Config, NetworkConfig, TrainingConfig
-from napari_ae_seg.core.progress import Report, silent
+from napari_ae_seg.config import Config
 from napari_ae_seg.core.versions import versions
 from napari_ae_seg.core.wholefile import write_text
 from napari_ae_seg.images.formats.table import write_csv
 
 if TYPE_CHECKING:
-    from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.images.stack import Stack
-    from napari_ae_seg.segmenter.segments import Segments
+
+SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr")
+"""Endings of files of labels."""
 
 
 @dataclass
@@ -50,9 +50,11 @@ class Account:
 
     def write(self, path: str | Path) -> None:
         """Writes the account as JSON."""
+        total = time.perf_counter() - self.started
+        rest = max(total - sum(self.seconds.values()), 0.0)
         content = {
             "command": self.command,
-            "seconds": {**self.seconds, "total": round(time.perf_counter() - self.started, 4)},
+            "seconds": {**self.seconds, "loading and the rest": round(rest, 4), "total": round(total, 4)},
             "peak_memory_bytes": peak_memory(),
             "versions": {"python": platform.python_version(), **versions()},
             "platform": platform.platform(),
@@ -101,21 +103,25 @@ def label_paths(stems: Sequence[str], out: Path) -> list[Path]:
     return paths
 
 
-def expect(
-    stack: Stack, training: TrainingConfig | None, network: NetworkConfig, clusters: int, account: Account
-) -> str:
-    """Estimates time and memory of training (if any) and labelling, keeps both in the account, and says them."""
-    from napari_ae_seg.autoencoder.training import estimate
-    from napari_ae_seg.features.select import ASSUMED_K
-    from napari_ae_seg.segmenter.cost import cost
+def label_files(stack: Stack, out: Path) -> list[Path]:
+    """The file of labels of every image of `stack`: `out` itself if it names one, else files in that folder."""
+    if len(stack) == 1 and is_file(out):
+        return [out]
+    return label_paths([Path(i.path).name.split(".")[0] if i.path else i.name for i in stack.images], out)
 
-    with account.stage("estimate"):
-        seconds, size = cost(stack, network, clusters or ASSUMED_K)
-        if training is not None:
-            learning = estimate(stack, training, network)
-            seconds, size = seconds + learning.seconds, max(size, learning.bytes)
-    account.facts["estimate"] = {"seconds": round(seconds, 2), "bytes": int(size)}
-    return f"estimate: {seconds:.0f} s, {size / 2**30:.1f} GB"
+
+def check_out(images: Sequence[Path], out: Path) -> None:
+    """Wrong usage unless `out` can take the labels of `images`."""
+    several = len(images) > 1 or (images[0].is_dir() and images[0].suffix != ".zarr")
+    if is_file(out) and len(images) > 1:
+        raise typer.BadParameter(f"--out: {len(images)} images give a folder of labels, {out.name} names a file")
+    if not is_file(out) and (out.suffix or not several):
+        raise typer.BadParameter(f"--out: labels are written as {' '.join(SUFFIXES)}, got {out.name}")
+
+
+def is_file(out: Path) -> bool:
+    """Whether `out` names a file of labels, not a folder for several."""
+    return out.name.lower().endswith(SUFFIXES)
 
 
 def write_table(path: str | Path, tables: Sequence[dict[str, list[Any]]]) -> None:
@@ -126,30 +132,3 @@ def write_table(path: str | Path, tables: Sequence[dict[str, list[Any]]]) -> Non
         count = len(next(iter(table.values())))
         rows += [[table[name][row] if name in table else "" for name in columns] for row in range(count)]
     write_csv(path, columns, rows)
-
-
-def train_on(
-    stack: Stack,
-    training: TrainingConfig,
-    network: NetworkConfig,
-    account: Account,
-    report: Report = silent,
-    start: Autoencoder | None = None,
-) -> Autoencoder:
-    """An autoencoder trained on `stack`, from `start` if given."""
-    from napari_ae_seg.autoencoder.training import train
-
-    with account.stage("train"):
-        return train(stack, training, None if start else network, report, model=start)
-
-
-def picture(image: np.ndarray, segments: Segments) -> np.ndarray:
-    """The image (Y, X) beside its coloured labels: (Y, 2 X + gap, 3) uint8."""
-    low, high = np.percentile(image, (0.5, 99.5))
-    gray = np.clip((image - low) / max(high - low, 1e-9), 0, 1)[..., None].repeat(3, -1)
-    palette = np.zeros((int(segments.labels.max()) + 1, 3))
-    for label, rgb in segments.colors.items():
-        palette[label] = rgb
-    colored = 0.35 * gray + 0.65 * palette[segments.labels]
-    gap = np.ones((len(gray), 8, 3))
-    return (255 * np.concatenate([gray, gap, colored], axis=1)).round().astype(np.uint8)

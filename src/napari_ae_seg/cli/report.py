@@ -1,19 +1,21 @@
-"""What the command `report` does: one web page on images labelled with a model that holds clusters."""
+"""`report`: one web page on images labelled with a model that holds clusters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from .commands import read_images
 from .console import Talk
+from .options import Images, ModelFile, option, takes
 
 
-def report(model: Path, images: Sequence[Path], out: Path, fields: dict[str, Any]) -> None:
-    """A page at `out` on `images`, labelled with the clusters in `model`."""
+@takes(reading=True)
+def report(
+    file: ModelFile, images: Images, out: Annotated[Path, option("Where the page goes (.html).")], **fields: Any
+) -> None:
+    """One web page on IMAGES labelled with the clusters in a model: pictures, tables, charts, settings."""
     if out.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"--out: a report is written as .html, got {out.name}")
     with Talk("report", fields) as talk:
@@ -22,8 +24,8 @@ def report(model: Path, images: Sequence[Path], out: Path, fields: dict[str, Any
         from napari_ae_seg.segmenter.segmenter import Segmenter
 
         with talk.account.stage("load"):
-            segmenter = Segmenter.load(model).on(fields.get("device", "auto"))
-        stack = read_images(images, fields, segmenter.model.ndim, talk)
+            segmenter = Segmenter.load(file).on(fields.get("device", "auto"))
+        stack = talk.read(images, segmenter.model.ndim)
         with talk.account.stage("explore"):
             explored = [Exploration.of(segmenter, stack[i], report=talk.report) for i in range(len(stack))]
         with talk.account.stage("write"):

@@ -299,3 +299,37 @@ def test_what_is_not_there_or_not_an_image_is_refused(tmp_path):
     np.save(tmp_path / "d.npy", np.array([None, {}]), allow_pickle=True)
     with pytest.raises(ImageReadError, match=r"d"):
         read(tmp_path / "d.npy")
+
+
+def test_coordinates_and_units_of_xarray_are_kept():
+    from types import SimpleNamespace
+
+    class Coordinate(np.ndarray):
+        attrs: dict
+
+    def along(values, **attrs):
+        found = np.asarray(values).view(Coordinate)
+        found.attrs = attrs
+        return found
+
+    coords = {"z": along([10.0, 12.0], units="um"), "y": along(np.arange(6) * 0.5, units="um"), "c": ["DAPI", "actin"]}
+    labelled = SimpleNamespace(data=np.zeros((2, 2, 6, 5)), dims=("c", "z", "y", "x"), coords=coords, name="cells")
+    image = read(labelled).image
+    assert (image.name, image.axes, image.channel_names) == ("cells", "CZYX", ("DAPI", "actin"))
+    assert image.transform == {
+        "scale": (2.0, 0.5, 1.0),
+        "translate": (10.0, 0.0, 0.0),
+        "units": ("micrometer", "micrometer", "pixel"),
+    }
+
+
+def test_an_image_of_bioio_is_read_with_its_pixel_size():
+    from types import SimpleNamespace
+
+    data = SimpleNamespace(data=np.zeros((1, 2, 3, 6, 5)), dims=("T", "C", "Z", "Y", "X"))
+    sizes = SimpleNamespace(Z=2.0, Y=0.5, X=0.25)
+    image = read(
+        SimpleNamespace(xarray_dask_data=data, physical_pixel_sizes=sizes, channel_names=["a", "b"], dims=object())
+    ).image
+    assert (image.axes, image.channel_names) == ("TCZYX", ("a", "b"))
+    assert image.transform["scale"] == (1.0, 2.0, 0.5, 0.25)

@@ -1,45 +1,73 @@
-"""What a model file holds, in sentences."""
+"""`info`: what a model file holds."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
-from napari_ae_seg.autoencoder.model import Autoencoder
-from napari_ae_seg.autoencoder.training.checkpoint import Saved
-from napari_ae_seg.classifier import Classifier
-from napari_ae_seg.core import modelfile
-from napari_ae_seg.segmenter.segmenter import Segmenter
+from .console import Talk
+from .options import ModelFile, switch, takes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.autoencoder.training.checkpoint import Saved
+    from napari_ae_seg.classifier import Classifier
     from napari_ae_seg.config import NetworkConfig
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+
+
+@takes()
+def info(
+    file: ModelFile,
+    as_json: Annotated[bool, switch("Everything, as JSON.", "--json")] = False,
+    **fields: Any,
+) -> None:
+    """Say what a model file holds."""
+    with Talk("info", fields) as talk:
+        from napari_ae_seg.core import modelfile
+
+        if as_json:
+            header, arrays = modelfile.read(file)
+            sizes = {name: list(array.shape) for name, array in arrays.items()}
+            print(json.dumps({"header": header, "tensors": sizes}, indent=2))
+        else:
+            talk.say(describe(file))
 
 
 def describe(path: Path) -> str:
     """A few lines a person can read about the content of a model file."""
-    kinds = {"segmenter": Segmenter, "classifier": Classifier, "checkpoint": Saved}
-    kind: Any = kinds.get(str(modelfile.find(modelfile.peek(path), "is")), Autoencoder)
-    found = modelfile.load(path, kind)
-    return "\n".join(_checkpoint(found) if kind is Saved else _model(found))
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.autoencoder.training.checkpoint import Saved
+    from napari_ae_seg.classifier import Classifier
+    from napari_ae_seg.core import modelfile
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+
+    kinds: dict[str, tuple[Any, Callable[[Any], list[str]]]] = {
+        "segmenter": (Segmenter, lambda found: [*_model(found.model), *_segmenter(found)]),
+        "classifier": (Classifier, lambda found: [*_model(found.model), *_classifier(found)]),
+        "checkpoint": (Saved, _checkpoint),
+    }
+    kind, told = kinds.get(str(modelfile.find(modelfile.peek(path), "is")), (Autoencoder, _alone))
+    return "\n".join(told(modelfile.load(path, kind)))
 
 
-def _model(found: Any) -> list[str]:
-    model: Autoencoder = getattr(found, "model", found)
+def _alone(model: Autoencoder) -> list[str]:
+    return [*_model(model), "clusters:    none yet; segment with this model to fit them"]
+
+
+def _model(model: Autoencoder) -> list[str]:
     weights = sum(tensor.numel() for tensor in model.net.state_dict().values())
     last = model.history[-1] if model.history else None
-    lines = [
+    return [
         f"autoencoder: {_network(model.network, model.ndim)}, {weights:,} weights",
         f"images:      {_count(model.channels, 'channel')}, axes {model.axes or 'unknown'}, pixel size {_size(model)}",
         f"trained on:  {', '.join(model.info.get('trained_on', [])) or 'unknown'}",
         f"trained:     {model.info.get('date', 'at an unknown time')}"
         + (f", {last['step']:.0f} steps, loss {last['loss']:.4g}" if last else ""),
     ]
-    if isinstance(found, Segmenter):
-        return lines + _segmenter(found)
-    if isinstance(found, Classifier):
-        return lines + _classifier(found)
-    return [*lines, "clusters:    none yet; segment with this model to fit them"]
 
 
 def _checkpoint(saved: Saved) -> list[str]:

@@ -1,0 +1,241 @@
+"""`segment`: labels for one image or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_ae_seg.config import (
+    NetworkConfig,
+    ObjectsConfig,
+    PartingName,
+    RunConfig,
+    SegmentationConfig,
+    TrainingConfig,
+    flag_of,
+)
+
+from .console import Talk
+from .options import Images, asks_for, configured, given_in, numbers, option, switch, takes
+from .outputs import SUFFIXES, check_out, label_files, write_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.images.stack import Image, Stack
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+    from napari_ae_seg.segmenter.segments import Segments
+
+OBJECT_SIZE = str(ObjectsConfig.model_fields["min_size"].description)
+
+
+@takes(SegmentationConfig, further=(NetworkConfig, TrainingConfig), reading=True, preset=True)
+def segment(
+    images: Images,
+    out: Annotated[Path, option(f"Labels ({' '.join(SUFFIXES)}); a folder for several images.", value="PATH")],
+    save_model: Annotated[Path | None, option("Write encoder and clusters here (.aeseg).")] = None,
+    table: Annotated[Path | None, option("Write the table of segments or objects here (.csv).")] = None,
+    objects: Annotated[
+        PartingName | None,
+        option(
+            "Write single objects: what touches, parted where narrow or dark.", value="components|distance|intensity"
+        ),
+    ] = None,
+    object_labels: Annotated[str | None, option("Segments that hold objects, such as 2,3.", value="NUMBERS")] = None,
+    object_min_size: Annotated[int, option(OBJECT_SIZE, value="NUMBER", min=0)] = 0,
+    model: Annotated[Path | None, option("Apply this model instead of the shipped encoder.", panel="Model")] = None,
+    refit: Annotated[bool, switch("Cluster anew with the encoder of --model.", "--refit", panel="Model")] = False,
+    train: Annotated[bool, switch("Train on the images first.", "--train", panel="Model")] = False,
+    finetune: Annotated[
+        int, option("Steps of training that start from the shipped encoder.", panel="Model", value="NUMBER", min=0)
+    ] = 0,
+    rescale: Annotated[bool, switch("Resample to the pixel size of --model.", "--rescale", panel="Model")] = False,
+    strokes: Annotated[
+        list[Path] | None,
+        option(
+            "A label image of strokes on the first of IMAGES, again for the second: the rest follows.", panel="Model"
+        ),
+    ] = None,
+    **fields: Any,
+) -> None:
+    """Segment IMAGES and write labels; nothing but an image is needed."""
+    wanted = asks_for(fields, NetworkConfig, TrainingConfig)
+    learns = [*wanted, *["--train"] * train, *["--finetune"] * bool(finetune)]
+    if model and learns:
+        raise typer.BadParameter(
+            f"{', '.join(learns)} would train, but --model is trained already; leave out one of them"
+        )
+    if rescale and not model:
+        raise typer.BadParameter("--rescale resamples to the pixel size of --model: give one")
+    network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
+    config = configured(SegmentationConfig, fields)
+    parting = ObjectsConfig(method=objects, min_size=object_min_size) if objects else None
+    wished = numbers(object_labels, int, "--object-labels")
+    check_out(images, out)
+    with Talk("segment", fields) as talk:
+        from napari_ae_seg.autoencoder.model import has_shipped
+
+        stack = talk.read(images, network.ndim)
+        anew = learns or not (model or has_shipped(stack.ndim))
+        learning = training.but(steps=finetune or training.steps) if anew else None
+        if learning is not None:
+            talk.say(trains(learns, bool(finetune), stack.ndim, config))
+        talk.expect(stack, learning, network, config.n_clusters)
+        if model:
+            segmenter = _loaded(model, stack, config, refit, fields, talk)
+        else:
+            segmenter = _fitted(stack, network, learning, config, bool(finetune), talk)
+        talk.say(segmenter.sentence)
+        if strokes:
+            segmenter = _guided(segmenter, stack, strokes, talk)
+        if save_model:
+            segmenter.save(save_model)
+            talk.say(f"model: {save_model}")
+        _account(segmenter, talk)
+        tables = _label(segmenter, stack, out, talk, parting, wished, rescale)
+        if table:
+            write_table(table, tables)
+        talk.say_cost()
+
+
+def trains(learns: Sequence[str], tuned: bool, ndim: int, config: SegmentationConfig) -> str:
+    """One sentence on a training that is about to begin: what asks for it, and whether its result is sure to be used.
+
+    >>> print(trains(["--preset fine"], False, 2, SegmentationConfig(features="latent")))
+    training: a network is trained from scratch on these images instead of using the encoder that comes with the
+    package, as --preset fine asks
+    """
+    what = "the encoder that comes with the package is tuned" if tuned else "a network is trained from scratch"
+    instead = "" if tuned or not learns else " instead of using the encoder that comes with the package"
+    why = f"as {', '.join(learns)} {'asks' if len(learns) == 1 else 'ask'}"
+    why = why if learns else f"for none comes with the package for {ndim}D"
+    unsure = "; --features auto may then choose features that do not need it, --features latent uses it for sure"
+    return f"training: {what} on these images{instead}, {why}{unsure if config.features == 'auto' else ''}"
+
+
+def refuse(own: SegmentationConfig, asked: dict[str, Any], where: str) -> None:
+    """Wrong usage if clusters found with `own` cannot give what is `asked` for."""
+    named = [name for name in asked if name not in RunConfig.model_fields or asked[name] != getattr(own, name)]
+    calls = own.change(own.but(**asked), named)
+    if calls.anew:
+        flags = ", ".join(flag_of(name) for name in calls.at("encode", "fit"))
+        raise typer.BadParameter(
+            f"{flags} would cluster anew, but {where} holds clusters: add --refit to do so, or leave {flags} out"
+        )
+
+
+def _fitted(
+    stack: Stack,
+    network: NetworkConfig,
+    training: TrainingConfig | None,
+    config: SegmentationConfig,
+    finetune: bool,
+    talk: Talk,
+) -> Segmenter:
+    """A segmenter on the shipped encoder, or on one trained on the images, from the shipped one if it is tuned."""
+    from napari_ae_seg.segmenter.fit import shipped_for
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+
+    model: Autoencoder | None = None
+    if training is not None:
+        model = talk.train(stack, training, network, shipped_for(stack, config) if finetune else None)
+    with talk.account.stage("fit"):
+        return Segmenter.fit(model, stack, config, talk.report)
+
+
+def _loaded(
+    path: Path, stack: Stack, config: SegmentationConfig, refit: bool, fields: dict[str, Any], talk: Talk
+) -> Segmenter:
+    """The segmenter in a model file; with `refit`, or if the file holds no clusters, fitted anew to the images."""
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.core import modelfile
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+
+    with talk.account.stage("load"):
+        clustered = modelfile.find(modelfile.peek(path), "is") == "segmenter"
+    if clustered and not refit:
+        segmenter = Segmenter.load(path)
+        asked = given_in(SegmentationConfig, fields)
+        refuse(segmenter.config, asked, path.name)
+        return segmenter.on(fields.get("device", "auto")).recluster(**asked)
+    with talk.account.stage("fit"):
+        return Segmenter.fit(Autoencoder.load(path), stack, config, talk.report)
+
+
+def _guided(segmenter: Segmenter, stack: Stack, strokes: Sequence[Path], talk: Talk) -> Segmenter:
+    """The segmenter that learnt from the strokes in files, painted on as many images, the first ones."""
+    import numpy as np
+
+    from napari_ae_seg.images.stack import read
+
+    if len(strokes) > len(stack):
+        raise typer.BadParameter(f"--strokes: {len(strokes)} files of strokes, but {len(stack)} image(s)")
+    prepared, arrays = [], []
+    with talk.account.stage("guide"):
+        for number, path in enumerate(strokes):
+            painted, shape = read(str(path)).image, stack[number].image.label_shape
+            whole = painted.block(0, tuple(slice(0, size) for size in painted.shape[2:]))[0]
+            arrays.append((whole.reshape(shape) if whole.size == np.prod(shape) else whole).astype(np.int32))
+            prepared.append(segmenter.prepare(stack[number], talk.report))
+        return segmenter.guided(prepared, arrays, corrections=False, report=talk.report)
+
+
+def _account(segmenter: Segmenter, talk: Talk) -> None:
+    """Keeps what was used, not only what was asked for, for the report."""
+    from napari_ae_seg.segmenter.trust import stability
+
+    talk.account.configs(segmenter.model.network, segmenter.model.training, segmenter.config)
+    if talk.reports and not segmenter.by_region:
+        with talk.account.stage("stability"):
+            talk.account.facts["stability"] = round(stability(segmenter), 4)
+    talk.account.facts |= {"sentence": segmenter.sentence, "curve": segmenter.clusters.curve}
+
+
+def _label(
+    segmenter: Segmenter,
+    stack: Stack,
+    out: Path,
+    talk: Talk,
+    parting: ObjectsConfig | None,
+    wished: tuple[int, ...] | None,
+    rescale: bool,
+) -> list[dict[str, list[Any]]]:
+    """Writes the labels of every image, or its objects; their tables."""
+    from napari_ae_seg.images.formats.write import write_labels
+    from napari_ae_seg.images.formats.zarr import open_zarr_labels
+
+    tables = []
+    for image, path in zip(stack.images, label_files(stack, out), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with talk.account.stage("label"):
+            if path.suffix == ".zarr" and parting is None:
+                with open_zarr_labels(path, image) as array:
+                    table = segmenter.apply_to(image, array, talk.report, rescale).table
+            else:
+                segments = segmenter.apply_to(image, None, talk.report, rescale)
+                labels, table = _shown(segments, image, parting, wished)
+                write_labels(path, labels, image)
+        tables.append({"image": [image.name] * len(table["index"]), **table})
+        talk.say(f"{path}: {_summary(table, parting is not None)}")
+        talk.account.facts.setdefault("labels", []).append({"path": str(path), "table": table})
+    return tables
+
+
+def _shown(
+    segments: Segments, image: Image, parting: ObjectsConfig | None, wished: tuple[int, ...] | None
+) -> tuple[np.ndarray, dict[str, list[Any]]]:
+    """The segments, or single objects of those that were wished for, and their table."""
+    if parting is None:
+        return segments.labels, segments.table
+    found = segments.objects(image, wished, parting)
+    return found.labels, found.table
+
+
+def _summary(table: dict[str, list[Any]], objects: bool) -> str:
+    if objects:
+        return f"{len(table['index'])} objects"
+    return ", ".join(f"{name} {share:.1%}" for name, share in zip(table["name"], table["share"], strict=True))
