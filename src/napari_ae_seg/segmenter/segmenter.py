@@ -37,8 +37,8 @@ from .shown import page, printed
 from .small_clusters import Canvas, Smoothing, WeightedClusters
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from torch import Tensor
 
@@ -542,7 +542,7 @@ class Segmenter:
         """
         return self._reader(image).latents(image, report)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one file: autoencoder, features, clusters and edits.
 
         Parameters
@@ -564,7 +564,7 @@ class Segmenter:
         modelfile.save(path, self)
 
     @classmethod
-    def load(cls, path: str | Path) -> Segmenter:
+    def load(cls, path: str | os.PathLike[str]) -> Segmenter:
         """The segmenter in a file that `save` wrote.
 
         Parameters
