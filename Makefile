@@ -1,9 +1,11 @@
 # Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
-.PHONY: help demo test check bench docs-screenshots docs-settings pins clean
+.PHONY: help demo test check bench encoder docs-screenshots docs-settings pins clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
 ARGS ?=
+MINUTES ?= 90
+NDIM ?= 2
 export PYTHON
 
 RUN := .venv/bin/python
@@ -34,6 +36,10 @@ check:  ## style, types, floors, manifest, doctests
 bench:  ## speed, memory and accuracy, as ratios; SETS=, METHODS= and LIMIT= narrow it
 	@scripts/setup dev
 	$(RUN) -m benchmarks $(ARGS)
+
+encoder:  ## train the encoder on generated scenes, or go on where it stopped; MINUTES=90 NDIM=2
+	@scripts/setup dev
+	OMP_NUM_THREADS=1 $(RUN) -m encoder.train $(NDIM) --minutes $(MINUTES) --out encoder/runs/$(NDIM)d
 
 docs-screenshots:  ## the pictures in docs/, from the running docks
 	@scripts/setup dev

@@ -1,0 +1,6 @@
+"""The folder `encoder/` lies beside `tests/`, outside the package."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
