@@ -62,10 +62,10 @@ def hungarian_miou(truth: np.ndarray, labels: np.ndarray) -> float:
     return float(overlap[rows, columns].sum() / len(overlap))
 
 
-def clustered(X: np.ndarray, k: int, most: int = 5000) -> np.ndarray:
+def clustered(X: np.ndarray, k: int, most: int = 5000, tries: int = 5) -> np.ndarray:
     """Labels of every row of X by k-means with k clusters, fitted on `most` of the rows."""
     some = np.random.default_rng(0).choice(len(X), min(most, len(X)), replace=False)
-    return np.asarray(KMeans(k, n_init=5, random_state=0).fit(X[some]).predict(X))
+    return np.asarray(KMeans(k, n_init=tries, random_state=0).fit(X[some]).predict(X))
 
 
 def spaces(net: Encoder | None, image: Tensor) -> Spaces:
@@ -81,14 +81,12 @@ def spaces(net: Encoder | None, image: Tensor) -> Spaces:
     return {name: a.reshape(len(a), -1).T for name, a in out.items()}
 
 
-def held_back(each: int, ndim: int, side: int | None = None) -> Iterator[Case]:
-    """`each` scenes of every kind that no training has seen."""
+def held_back(each: int, ndim: int, side: int | None = None, first: int = pool.HELD_BACK) -> Iterator[Case]:
+    """`each` scenes of every kind that no training has seen, of seeds from `first` on."""
     for number, kind in enumerate(SHARES):
         for i in range(each):
-            layout = draw(
-                np.random.default_rng((ndim, pool.HELD_BACK + number, i)), side or pool.SIDE[ndim], ndim, kind
-            )
-            scenes = render([layout], Dice((pool.HELD_BACK + number, i)))
+            layout = draw(np.random.default_rng((ndim, first + number, i)), side or pool.SIDE[ndim], ndim, kind)
+            scenes = render([layout], Dice((first + number, i)))
             yield kind, scenes.modes[0], scenes.image, scenes.classes[0].numpy()
 
 

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 WIDTHS = {2: (24, 32, 48, 64, 96), 3: (16, 24, 40)}
+COUNTS = {"tone": 0.5, "half": 0.9, "redrawn": 0.6}
+"""What stands beside the code counts so much while training; `encoder.weigh` chooses anew once the code is learnt."""
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
@@ -49,7 +51,8 @@ class Encoder(nn.Module):
         self.code = CONV[ndim](w[0], latents, 1)
         self.draw = CONV[ndim](w[0], 3 * 2**ndim, 1)
         self.objects = CONV[ndim](w[0], 2 * 2**ndim, 1)
-        self.weights = nn.Parameter(torch.zeros(3))  # of tone, the halved image's code, the redrawn image; by softplus
+        self.weights: Tensor
+        self.register_buffer("weights", torch.tensor([COUNTS[name] for name in ("tone", "half", "redrawn")]))
 
     @property
     def align(self) -> int:
@@ -65,17 +68,17 @@ class Encoder(nn.Module):
     @property
     def tone_weight(self) -> float:
         """What tone counts beside the code."""
-        return F.softplus(self.weights)[0].item()
+        return self.weights[0].item()
 
     @property
     def half_weight(self) -> float:
         """What the code of the image at half size counts beside that at full size."""
-        return F.softplus(self.weights)[1].item()
+        return self.weights[1].item()
 
     @property
     def redrawn_weight(self) -> float:
         """What the redrawn image counts."""
-        return F.softplus(self.weights)[2].item()
+        return self.weights[2].item()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Code, redrawn image and objects of images (B, 3, *space)."""
@@ -140,7 +143,7 @@ class Encoder(nn.Module):
                 layer.conv.load_state_dict(fused.state_dict())
         for name in ("code", "draw", "objects"):
             getattr(out, name).load_state_dict(getattr(self, name).state_dict())
-        out.weights.data = self.weights.data.clone()
+        out.weights.copy_(self.weights)
         return out.eval()
 
     def save(self, path: Path, **header: object) -> None:
@@ -170,7 +173,7 @@ class _Layer(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = CONV[ndim](a, b, kernel, stride, padding, bias=not norm)
-        self.norm = NORM[ndim](b, momentum=0.02) if norm else nn.Identity()
+        self.norm = NORM[ndim](b, momentum=0.01) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.norm(self.conv(x)), inplace=True)

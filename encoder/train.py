@@ -39,7 +39,7 @@ class Plan:
     rate: float = 3e-3
     decay: float = 1e-3
     warm_up: float = 0.02
-    freeze_at: float = 2 / 3
+    freeze_at: float = 0.4
     latents: int = 16
     shards: int = 150
     weights: dict[str, float] = field(
@@ -50,8 +50,8 @@ class Plan:
             "contrast": 0.3,
             "stays": 0.25,
             "rivals": 2.0,
-            "rivals of code": 0.7,
-            "redraw": 0.3,
+            "rivals of code": 1.0,
+            "redraw": 0.6,
             "objects": 0.3,
         }
     )
@@ -130,7 +130,7 @@ class Run:
         picks = loss.pick(scenes.classes, self.dice.fields)
         code, redrawn, objects = self.net(_laid_out(x))
         half = self.net(_laid_out(halved(x)))[0]
-        w_tone, w_half, w_redrawn = F.softplus(self.net.weights)
+        w_tone, w_half, w_redrawn = self.net.weights
         maps = [code, w_half * half, w_tone * tone(x), w_redrawn * redrawn.detach() / 3**0.5]  # as Encoder.features
 
         def at(which: Tensor) -> Tensor:
@@ -258,10 +258,7 @@ def _follow(run: Run) -> None:
         recent.append(parts)
         if run.step % 100 == 0:
             means = "  ".join(f"{name} {np.mean([one[name] for one in recent]):.4f}" for name in parts)
-            learnt = (
-                f"tone {run.net.tone_weight:.2f}  half {run.net.half_weight:.2f}  drawn {run.net.redrawn_weight:.2f}"
-            )
-            print(f"{run.step} {run.seconds:.0f}s {100 * run.share:.1f}%  {means}  {learnt}", flush=True)
+            print(f"{run.step} {run.seconds:.0f}s {100 * run.share:.1f}%  {means}", flush=True)
             recent.clear()
         if time.monotonic() - saved > 180:
             run.save()

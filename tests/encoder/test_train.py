@@ -39,11 +39,11 @@ def test_a_training_writes_weights_on_the_way_and_at_the_end(tmp_path):
     assert Encoder.load(tmp_path / "out/encoder-2d-final.safetensors").tone_weight > 0
 
 
-def test_statistics_are_frozen_for_the_last_third(tmp_path):
+def test_statistics_are_frozen_on_the_way(tmp_path):
     made = run(tmp_path, "out")
     frozen = [made.net.frozen for _ in made]
 
-    assert frozen == [False] * 4 + [True] * 2
+    assert frozen == [False] * 3 + [True] * 3
 
 
 def test_held_back_scenes_are_scored_by_kind():
