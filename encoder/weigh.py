@@ -17,7 +17,7 @@ from . import pool
 from .evaluate import clustered, held_back, hungarian_miou
 from .net import Encoder
 
-GRID = {"tone": (0.0, 0.15, 0.3, 0.5, 0.8), "half": (0.5, 0.8, 1.1), "redrawn": (0.0, 0.3, 0.6, 1.0)}
+GRID = {"tone": (0.0, 0.2, 0.5), "half": (0.0, 0.3, 0.6, 0.9), "redrawn": (0.2, 0.4, 0.6, 0.9)}
 FIRST = pool.HELD_BACK + 1000
 """Seeds of the scenes the weights are chosen on."""
 
