@@ -114,7 +114,7 @@ class Encoder(nn.Module):
             grown = F.interpolate(
                 _grown(c, space, 2 ** (i + 1)), scale_factor=2.0 ** (i + 1), mode=mode, align_corners=False
             )
-            codes[i] = grown[(..., *map(slice, space))]
+            codes[i] = grown[(..., *[slice(side) for side in space])]
         return torch.cat([*codes, self.tone_weight * tone(x), self.redrawn_weight * redrawn / 3**0.5], 1)
 
     def train(self, mode: bool = True) -> Self:

@@ -27,7 +27,8 @@ Weights = tuple[float, float, float]
 def measured(net: Encoder, each: int, places: int = 3000) -> dict[Weights, float]:
     """The mean score of k-means under every combination of `GRID`, kinds of scenes alike."""
     net.weights.fill_(1)
-    n, totals, rng = net.latents, dict.fromkeys(itertools.product(*GRID.values()), 0.0), np.random.default_rng(0)
+    n, rng = net.latents, np.random.default_rng(0)
+    totals = dict.fromkeys(itertools.product(GRID["tone"], GRID["half"], GRID["redrawn"]), 0.0)
     cases = list(held_back(each, net.ndim, first=FIRST))
     for _, _, image, truth in cases:
         with torch.no_grad():
@@ -35,7 +36,7 @@ def measured(net: Encoder, each: int, places: int = 3000) -> dict[Weights, float
         some = rng.choice(len(z), min(places, len(z)), replace=False)
         z, known = z[some], truth.ravel()[some]
         for tone, half, redrawn in totals:
-            scale = np.repeat(np.float32([1, half, tone, redrawn]), [n, n, 3, 3])
+            scale = np.repeat(np.array([1, half, tone, redrawn], np.float32), [n, n, 3, 3])
             use = scale > 0
             labels = clustered(z[:, use] * scale[use], len(np.unique(known)), most=1500, tries=3)
             totals[tone, half, redrawn] += hungarian_miou(known, labels) / len(cases)
