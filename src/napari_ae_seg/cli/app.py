@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_ae_seg import __version__
-from napari_ae_seg.core.errors import AeSegError
+from napari_ae_seg.core.errors import AeSegError, DestinationError
 
 from .classify import classify
 from .demo import demo
@@ -43,7 +43,7 @@ def main() -> None:
         if debug:
             raise
         print(f"napari-ae-seg: {_sentence(error)}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, DestinationError) else 1)
 
 
 @app.callback(invoke_without_command=True)

@@ -15,7 +15,7 @@ from napari_ae_seg.core.errors import ImageReadError
 
 from .console import Talk
 from .options import Command, Images, configured, option, switch, takes
-from .outputs import is_file, label_paths
+from .outputs import label_files
 
 if TYPE_CHECKING:
     from napari_ae_seg.classifier import Classified, Classifier
@@ -65,6 +65,7 @@ def train(
             named = _told(classes, stack, "label" if labels else "slice" if config.slices else "")
         else:
             stack, named = _by_folder(sources, config, talk)
+        talk.check([*sources, *(labels or []), classes, encoder], {"--model": [model]})
         arrays = _label_arrays(labels or [], stack)
         talk.account.configs(config)
         with talk.account.stage("fit"):
@@ -101,10 +102,11 @@ def apply(
             ask = "give their label images with --labels" if not labels else "leave out --labels"
             raise typer.BadParameter(f"{model.name} tells {classifier.kind} apart: {ask}")
         stack = talk.read(images, classifier.model.ndim)
+        written = label_files(stack, labels_out) if labels_out else []
+        talk.check([*images, model, *(labels or [])], {"--out": [out], "--labels-out": written})
         arrays = _label_arrays(labels or [], stack)
         with talk.account.stage("classify"):
             found = classifier.apply(stack, arrays, talk.report)
-        out.parent.mkdir(parents=True, exist_ok=True)
         found.to_csv(out, features)
         talk.say(f"{out}: {found.sentence}")
         talk.account.facts["classes"] = {name: found.names.count(name) for name in found.classes}
@@ -260,10 +262,7 @@ def _write(found: Classified, stack: Stack, out: Path, talk: Talk) -> None:
     """The number of the class at every pixel, as label images."""
     from napari_ae_seg.images.formats.write import write_labels
 
-    single = len(stack) == 1 and is_file(out)
-    paths = [out] if single else label_paths([image.name.split(".")[0] for image in stack.images], out)
-    for number, path in enumerate(paths):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(label_files(stack, out)):
         with talk.account.stage("write"):
             write_labels(path, found.of(number).class_labels, stack.images[number])
     numbers = ", ".join(f"{number} {name}" for number, name in enumerate(found.classes, 1))

@@ -12,7 +12,7 @@ from .options import numbers
 from .outputs import Account, peak_memory, shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from napari_ae_seg.autoencoder.model import Autoencoder
@@ -65,6 +65,14 @@ class Talk:
         self.account.facts["images"] = shapes(stack)
         self.say(stack.assumed)
         return stack
+
+    def check(self, inputs: Iterable[Path | None], outputs: Mapping[str, Sequence[Path | None]]) -> None:
+        """Before any work, see that every output, `--report` included, can be written and is none of the inputs."""
+        from napari_ae_seg.images.destinations import check_destinations
+
+        read = [path for path in (*inputs, self._fields.get("roi")) if path]
+        given = {flag: [path for path in paths if path] for flag, paths in outputs.items()}
+        check_destinations(read, {**given, "--report": [self._path] if self._path else []})
 
     def expect(self, stack: Stack, training: TrainingConfig | None, network: NetworkConfig, clusters: int) -> None:
         """Estimates time and memory of training, if any, and labelling; says them and keeps them in the account."""

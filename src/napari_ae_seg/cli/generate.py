@@ -22,6 +22,7 @@ def generate(
     if out.suffix not in (".tif", ".tiff", ".npy"):
         raise typer.BadParameter(f"--out: images are written as .tif or .npy, got {out.name}")
     with Talk("generate", fields) as talk:
+        talk.check([file], {"--out": [out]})
         from napari_ae_seg.autoencoder.decode import generate as draw
         from napari_ae_seg.autoencoder.model import Autoencoder
         from napari_ae_seg.images.formats.write import write_images

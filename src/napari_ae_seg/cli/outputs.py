@@ -89,25 +89,13 @@ def shapes(stack: Stack) -> list[dict[str, Any]]:
     ]
 
 
-def label_paths(stems: Sequence[str], out: Path) -> list[Path]:
-    """Where the labels of several images go: `<stem>_labels.tif` in folder `out`, numbered where stems repeat.
-
-    >>> [str(p) for p in label_paths(["a", "b", "a"], Path("out"))]
-    ['out/a_labels.tif', 'out/b_labels.tif', 'out/a_2_labels.tif']
-    """
-    seen: dict[str, int] = {}
-    paths = []
-    for stem in stems:
-        seen[stem] = seen.get(stem, 0) + 1
-        paths.append(out / f"{stem if seen[stem] == 1 else f'{stem}_{seen[stem]}'}_labels.tif")
-    return paths
-
-
 def label_files(stack: Stack, out: Path) -> list[Path]:
     """The file of labels of every image of `stack`: `out` itself if it names one, else files in that folder."""
     if len(stack) == 1 and is_file(out):
         return [out]
-    return label_paths([Path(i.path).name.split(".")[0] if i.path else i.name for i in stack.images], out)
+    from napari_ae_seg.images.destinations import result_names
+
+    return [out / name for name in result_names([image.path or image.name for image in stack.images])]
 
 
 def check_out(images: Sequence[Path], out: Path) -> None:

@@ -19,6 +19,7 @@ def report(
     if out.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"--out: a report is written as .html, got {out.name}")
     with Talk("report", fields) as talk:
+        talk.check([file, *images], {"--out": [out]})
         from napari_ae_seg.explore.exploration import Exploration
         from napari_ae_seg.report.page import write_report
         from napari_ae_seg.segmenter.segmenter import Segmenter

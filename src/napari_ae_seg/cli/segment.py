@@ -80,6 +80,9 @@ def segment(
         from napari_ae_seg.autoencoder.model import has_shipped
 
         stack = talk.read(images, network.ndim)
+        files = label_files(stack, out)
+        results: dict[str, Sequence[Path | None]] = {"--out": files, "--save-model": [save_model], "--table": [table]}
+        talk.check([*images, model, *(strokes or [])], results)
         anew = learns or not (model or has_shipped(stack.ndim))
         learning = training.but(steps=finetune or training.steps) if anew else None
         if learning is not None:
@@ -96,7 +99,7 @@ def segment(
             segmenter.save(save_model)
             talk.say(f"model: {save_model}")
         _account(segmenter, talk)
-        tables = _label(segmenter, stack, out, talk, parting, wished, rescale)
+        tables = _label(segmenter, stack, files, talk, parting, wished, rescale)
         if table:
             write_table(table, tables)
         talk.say_cost()
@@ -198,7 +201,7 @@ def _account(segmenter: Segmenter, talk: Talk) -> None:
 def _label(
     segmenter: Segmenter,
     stack: Stack,
-    out: Path,
+    files: Sequence[Path],
     talk: Talk,
     parting: ObjectsConfig | None,
     wished: tuple[int, ...] | None,
@@ -209,8 +212,7 @@ def _label(
     from napari_ae_seg.images.formats.zarr import open_zarr_labels
 
     tables = []
-    for image, path in zip(stack.images, label_files(stack, out), strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    for image, path in zip(stack.images, files, strict=True):
         with talk.account.stage("label"):
             if path.suffix == ".zarr" and parting is None:
                 with open_zarr_labels(path, image) as array:

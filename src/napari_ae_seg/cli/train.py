@@ -17,6 +17,7 @@ def train(images: Images, model: Annotated[Path, option("Where to write the mode
     network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
     with Talk("train", fields) as talk:
         stack = talk.read(images, network.ndim)
+        talk.check(images, {"--model": [model]})
         talk.expect(stack, training, network, 0)
         trained = talk.train(stack, training, network)
         trained.save(model)
