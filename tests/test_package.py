@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -24,6 +25,16 @@ HEAVY = (
     "scipy",
     "numpy",
 )
+
+
+MODULES = {
+    "lazy-loader": "lazy_loader",
+    "pillow": "PIL",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+    "umap-learn": "umap",
+}
+"""Distributions whose module has another name."""
 
 
 def loaded_after(code: str) -> set[str]:
@@ -65,6 +76,36 @@ def test_every_pinned_version_meets_its_floor():
     for requirement in project["dependencies"]:
         name, floor = re.fullmatch(r"([\w.-]+)(?:\[\w+\])?>=(\d+(?:\.\d+)*)", requirement).groups()
         assert pins[normal(name)] >= number(floor), requirement
+
+
+def imported() -> set[str]:
+    """Top-level modules that the source imports, also within functions and by `optional("name", ...)`."""
+    names = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "optional":
+                names.add(node.args[0].value)
+    return {name.partition(".")[0] for name in names}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    """The modules of what `requirements` name."""
+    names = {re.match(r"[\w.-]+", requirement)[0] for requirement in requirements}
+    return {MODULES.get(name, name) for name in names}
+
+
+def test_the_package_depends_on_exactly_what_its_source_imports():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    base = declared(project["dependencies"])
+    extras = declared([name for extra in project["optional-dependencies"].values() for name in extra])
+    outside = imported() - sys.stdlib_module_names - {"napari_ae_seg"}
+    assert base - outside == set(), "declared, and imported nowhere"
+    assert extras - outside == set(), "an extra that no source file imports"
+    assert outside - base - extras == set(), "imported, and not declared"
 
 
 def normal(name: str) -> str:
