@@ -24,7 +24,7 @@ test:  ## the whole test suite, under Xvfb; ARGS="tests/images -k tiff" narrows 
 	@scripts/setup dev
 	$(SCREEN) $(RUN) -m pytest $(ARGS)
 
-check:  ## style, types, floors, manifest, doctests
+check:  ## style, types, rooms, manifest, doctests
 	@scripts/setup dev
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
