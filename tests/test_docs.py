@@ -36,3 +36,17 @@ def test_the_manifest_at_the_top_is_the_one_in_the_package():
     inside = ROOT / "src" / "napari_ae_seg" / "napari.yaml"
     assert (ROOT / "napari.yaml").resolve() == inside.resolve()
     assert yaml.safe_load(inside.read_text(encoding="utf-8"))["name"] == "napari-ae-seg"
+
+
+def test_the_page_for_python_runs_as_it_stands(tmp_path, monkeypatch):
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    monkeypatch.chdir(tmp_path)
+    small = 'draw("nuclei").image[:128, :128]'
+    for block in code:
+        exec(block.replace('draw("nuclei").image', small).replace("steps=200", "steps=20"), names)
+    assert names["redrawn"].shape == names["drawn"].shape == (128, 128)
+    assert names["every_pixel"].shape == (1, 16, 128, 128)
+    assert names["segments"].labels.max() == 3
+    assert names["again"].names[1] == "background"
+    assert names["objects"].count > 3

@@ -1,3 +1,4 @@
+from . import samples as samples
 from .autoencoder.decode import decode as decode
 from .autoencoder.decode import generate as generate
 from .autoencoder.decode import reconstruct as reconstruct
@@ -26,6 +27,9 @@ from .core.errors import ImageReadError as ImageReadError
 from .core.errors import MissingExtraError as MissingExtraError
 from .core.errors import ModelFileError as ModelFileError
 from .core.errors import OutOfMemoryError as OutOfMemoryError
+from .core.progress import Progress as Progress
+from .core.progress import Report as Report
+from .core.progress import progress_bar as progress_bar
 from .explore.exploration import Exploration as Exploration
 from .gui.session import Session as Session
 from .gui.session import current as current

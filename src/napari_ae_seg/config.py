@@ -137,8 +137,25 @@ class Config(BaseModel):
 
     @classmethod
     def of(cls, given: Any) -> Self:
-        """`given` if it is such a configuration, the defaults for None; TypeError says where another thing belongs.
+        """A configuration of this kind, from one or from None.
 
+        Parameters
+        ----------
+        given : Config or None
+            Such a configuration; None is the defaults.
+
+        Returns
+        -------
+        Config
+            `given`, or the defaults.
+
+        Raises
+        ------
+        TypeError
+            If it is something else; the sentence says where it belongs.
+
+        Examples
+        --------
         >>> TrainingConfig.of(None).steps == TrainingConfig().steps
         True
         """
@@ -532,8 +549,22 @@ class SegmentationConfig(RunConfig):
     """Starts from different seeds, of which the best is kept."""
 
     def change(self, other: SegmentationConfig, asked: Iterable[str] | None = None) -> Change:
-        """What it takes to go on with `other`: by the fields that differ, or those that were `asked` for.
+        """What it takes to go on with another configuration.
 
+        Parameters
+        ----------
+        other : SegmentationConfig
+            The one to go on with.
+        asked : iterable of str, optional
+            Fields that were asked for; by default those that differ.
+
+        Returns
+        -------
+        Change
+            The stage that each field calls for: "encode", "fit" or "finish".
+
+        Examples
+        --------
         >>> SegmentationConfig().change(SegmentationConfig(method="gmm", smoothing=1)).at("fit")
         ['method']
         >>> SegmentationConfig().change(SegmentationConfig(smoothing=1, refine_steps=5)).anew
@@ -724,8 +755,27 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset(name: str, config: type[Config]) -> dict[str, Any]:
-    """The fields that preset `name` sets in `config`.
+    """The fields that a preset sets in a configuration.
 
+    Parameters
+    ----------
+    name : str
+        One of `PRESETS`.
+    config : type
+        NetworkConfig, TrainingConfig or SegmentationConfig.
+
+    Returns
+    -------
+    dict
+        Name -> value: `ae.TrainingConfig(**ae.preset("fast", ae.TrainingConfig))`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such preset.
+
+    Examples
+    --------
     >>> preset("fast", TrainingConfig)
     {'steps': 60}
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ae_seg.core.colors import Color, color
+from napari_ae_seg.images import notebook
 from napari_ae_seg.images.formats.table import write_csv
 
 from .items import label_arrays
@@ -23,22 +24,56 @@ GIVEN, RECOGNISED = 0.8, 0.5
 """How opaque an item is that a person named, and one recognised with certainty: what it looks like shines through."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classified:
-    """Items with their classes; `labels` and `layer` show those of one image, coloured by class."""
+    """Items with their classes; `labels` and `layer` show those of one image, colored by class.
+
+    Parameters
+    ----------
+    items : Items
+        What has a class, with its features.
+    classes : tuple of str
+        Names of the classes.
+    probabilities : ndarray
+        (n, K) of each class, before what a person said.
+    chosen : ndarray
+        (n,) number of the class, 1..K; 0 is none.
+    given : ndarray
+        (n,) bool: whether a person named the class.
+    classifier : Classifier
+        What recognised them.
+    stack : Stack
+        The images.
+    arrays : tuple, optional
+        Labels of the objects of each image.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+    >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+    >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+    >>> classified
+    Classified: 4 objects
+      2 bright
+      2 dark
+      ...
+    """
 
     items: Items
     classes: tuple[str, ...]
     probabilities: np.ndarray
-    """(n, K) of each class, before what a person said."""
     chosen: np.ndarray
-    """(n,) number of the class, 1..K; 0 is none."""
     given: np.ndarray
-    """(n,) bool: whether a person named the class."""
-    classifier: Classifier = field(repr=False)
-    stack: Stack = field(repr=False)
-    arrays: tuple[Any, ...] = field(default=(), repr=False)
-    """Labels of the objects of each image."""
+    classifier: Classifier
+    stack: Stack
+    arrays: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:
+        counts = np.bincount(self.chosen, minlength=len(self.classes) + 1)
+        rows = [f"{count} {name}" for name, count in zip(self.classes, counts[1:], strict=True)]
+        rows += [f"{counts[0]} without a class"] if counts[0] else []
+        return notebook.listed(f"Classified: {len(self)} {self.items.kind}", rows, self.classifier.sentence)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -121,7 +156,27 @@ class Classified:
         }
 
     def of(self, source: int) -> Classified:
-        """The items of one image of the stack."""
+        """The items of one image of the stack.
+
+        Parameters
+        ----------
+        source : int
+            Number of the image, counted from 0.
+
+        Returns
+        -------
+        Classified
+            Of that image alone.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> len(classified.of(0))
+        4
+        """
         mine = self.items.source == source
         return replace(
             self,
@@ -134,7 +189,27 @@ class Classified:
         )
 
     def to_csv(self, path: str | Path, features: bool = False) -> None:
-        """Writes the table, and with `features` everything measured, as comma-separated values."""
+        """Write the table as comma-separated values.
+
+        Parameters
+        ----------
+        path : path
+            The file; one that is there is replaced.
+        features : bool, optional
+            Write everything measured, too.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     classified.to_csv(f"{folder}/cells.csv")
+        ...     pathlib.Path(f"{folder}/cells.csv").read_text()[:11]
+        'index,class'
+        """
         table = self.table
         if features:
             columns = zip(self.items.features, self.items.values.T, strict=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
+from napari_ae_seg.autoencoder.encode import fitting
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.config import ClassificationConfig, SegmentationConfig
 from napari_ae_seg.core import devices, modelfile
 from napari_ae_seg.core.progress import Report, silent
 from napari_ae_seg.core.state import stored
+from napari_ae_seg.images import notebook
+from napari_ae_seg.images.stack import Images, as_stack
 from napari_ae_seg.segmenter.fit import default_model
 
 from . import learners
@@ -47,11 +50,38 @@ class Examples:
 
 
 @stored("classifier")
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classifier:
     """Classes learnt from examples; `apply` recognises them in any image, `save` keeps them in an .aeseg file.
 
     The file holds the examples, never code: opened again, the same is learnt from the same examples.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        The network whose latents are looked at.
+    config : ClassificationConfig
+        How it learns.
+    kind : {"objects", "images", "slices"}
+        What has a class.
+    classes : tuple of str
+        Their names.
+    features : tuple of str
+        Names of the features.
+    examples : Examples
+        What it learnt from.
+    quality : Quality, optional
+        How well held-back examples are recognised; None until `checked`.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+    >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+    >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+    >>> classified.classifier
+    Classifier: objects as bright, dark by logistic
+      ...
     """
 
     model: Autoencoder
@@ -59,23 +89,63 @@ class Classifier:
     kind: Kind
     classes: tuple[str, ...]
     features: tuple[str, ...]
-    examples: Examples = field(repr=False)
+    examples: Examples
     quality: learners.Quality | None = None
-    """How well held-back examples are recognised; None until `checked`."""
+
+    def __repr__(self) -> str:
+        title = f"Classifier: {self.kind} as {', '.join(self.classes)} by {self.config.learner}"
+        counts = [f"{count} example{'s' * (count != 1)} of {name}" for name, count in self.counts.items()]
+        return notebook.listed(title, counts, self.sentence)
 
     @classmethod
     def fit(
         cls,
         model: Autoencoder | None,
-        stack: Stack,
+        images: Images,
         classes: Named,
         labels: Any = None,
         config: ClassificationConfig | None = None,
         report: Report = silent,
     ) -> Classifier:
-        """A classifier taught by the items of `stack` that `classes` names; without a `model`, the shipped encoder."""
-        config = config or ClassificationConfig()
-        model = model or default_model(stack, _run(config), report)
+        """Teach a classifier by the items that have a class.
+
+        Parameters
+        ----------
+        model : Autoencoder or None
+            The network; None takes the encoder that comes with the package.
+        images : Stack, array, path, layer, or list of them
+            Where the items are.
+        classes : dict, list of dict, or list of str
+            Number of an object or slice -> name, a list of such for several images; or a name per image, "" if unknown.
+        labels : array, or list of one per image, optional
+            Objects, by number, of the image's shape without channels; without them whole images (or slices) have a
+            class.
+        config : ClassificationConfig, optional
+            How it learns.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Classifier
+            With its quality checked.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two classes have examples, or one names what is not there.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> ae.Classifier.fit(None, image, {1: "bright", 2: "dark"}, labels, config).counts
+        {'bright': 1, 'dark': 1}
+        """
+        config, stack = ClassificationConfig.of(config), as_stack(images)
+        model, _ = fitting(default_model(stack, _run(config), report) if model is None else model, stack)
         items = measured(model, stack, labels, config, report)
         return cls.taught(model, items, items.named(classes), config, classes=_order(classes)).checked(report)
 
@@ -89,9 +159,42 @@ class Classifier:
         before: Classifier | None = None,
         classes: Sequence[str] = (),
     ) -> Classifier:
-        """A classifier taught by those `items` whose class `named` tells, and by the examples of `before`.
+        """Teach a classifier by items that are measured already.
 
-        `classes` gives the order of the classes, which need not all have examples; others follow by name.
+        Parameters
+        ----------
+        model : Autoencoder
+            The network they were measured with.
+        items : Items
+            Items with their features.
+        named : sequence of str
+            The class of each, "" if unknown.
+        config : ClassificationConfig, optional
+            How it learns.
+        before : Classifier, optional
+            Whose examples are learnt from, too.
+        classes : sequence of str, optional
+            The order of the classes.
+
+        Returns
+        -------
+        Classifier
+            Not checked yet.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two classes have examples.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> known = classified.classifier
+        >>> ae.Classifier.taught(known.model, classified.items, ["a", "b", "", ""], config).classes
+        ('a', 'b')
         """
         config = config or ClassificationConfig()
         told = np.array([bool(name) for name in named], bool)
@@ -134,43 +237,225 @@ class Classifier:
         return self.quality.sentence if self.quality else "How well it recognises its classes has not been checked."
 
     def checked(self, report: Report = silent) -> Classifier:
-        """The same classifier with its `quality`, cross-validated."""
+        """Check how well held-back examples are recognised.
+
+        Parameters
+        ----------
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Classifier
+            With its `quality`.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> classified.classifier.checked().quality is not None
+        True
+        """
         y, names = self.examples.target, list(self.classes)
         found = learners.quality(self.config, self._x, y, self.examples.group, names, self._weight, report)
         return replace(self, quality=found)
 
     def importance(self, report: Report = silent) -> dict[str, float]:
-        """Name -> weight of every feature it looks at, the weightiest first; they add up to 1."""
+        """What the classes are told apart by.
+
+        Parameters
+        ----------
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        dict
+            Name -> weight of every feature, the weightiest first; they add up to 1.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> round(sum(classified.classifier.importance().values()), 3)
+        1.0
+        """
         found = learners.importance(self.config, self.learner, self._x, self.examples.target, self._weight, report)
         names = np.array(self.features)[self._columns]
         return {str(names[i]): float(found[i]) for i in np.argsort(-found, kind="stable")}
 
-    def apply(self, stack: Stack, labels: Any = None, report: Report = silent) -> Classified:
-        """The classes of the objects in `labels`, or of the images or slices of `stack`."""
+    def apply(self, images: Images, labels: Any = None, report: Report = silent) -> Classified:
+        """Recognise the classes in images.
+
+        Parameters
+        ----------
+        images : Stack, array, path, layer, or list of them
+            New ones, or the same.
+        labels : array, or list of one per image, optional
+            Objects, by number, of the image's shape without channels; without them whole images (or slices) have a
+            class.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Classified
+            The class of every item.
+
+        Raises
+        ------
+        ValueError
+            If the items are of another kind than those learnt from.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> classified.classifier.apply(image, labels).names
+        ['bright', 'dark', 'bright', 'dark']
+        """
+        stack = as_stack(images)
         config = _measuring(self, self.config)
         return self.recognise(measured(self.model, stack, labels, config, report), stack, labels)
 
     def recognise(self, items: Items, stack: Stack, labels: Any = None, named: Sequence[str] = ()) -> Classified:
-        """The classes of items measured before; `named` tells those that a person has named."""
+        """Recognise the classes of items that are measured already.
+
+        Parameters
+        ----------
+        items : Items
+            Items with their features.
+        stack : Stack
+            The images they are in.
+        labels : array, or list of one per image, optional
+            Their labels.
+        named : sequence of str, optional
+            The classes that a person has given, "" where none.
+
+        Returns
+        -------
+        Classified
+            The class of every item.
+
+        Raises
+        ------
+        ValueError
+            If the items are of another kind, or measured with another model.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> classified.classifier.recognise(classified.items, ae.read(image), labels).names
+        ['bright', 'dark', 'bright', 'dark']
+        """
         _same(self, items)
         found = learners.probabilities(self.learner, items.values[:, self._columns], len(self.classes))
         return classified(self, items, found, list(named) or [""] * len(items), stack, labels)
 
     def on(self, device: str) -> Classifier:
-        """The same classifier that looks at images on `device`."""
+        """The same classifier that looks at images on another device.
+
+        Parameters
+        ----------
+        device : str
+            "auto", "cpu", "cuda", "mps".
+
+        Returns
+        -------
+        Classifier
+            For that device.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> classified.classifier.on("cpu").config.device
+        'cpu'
+        """
         return replace(self, config=self.config.but(device=device))
 
     def save(self, path: str | Path) -> None:
-        """Writes everything to one file: the autoencoder, the examples and the settings."""
+        """Write everything to one file: the autoencoder, the examples and the settings.
+
+        Parameters
+        ----------
+        path : path
+            The file; one that is there is replaced.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     classified.classifier.save(f"{folder}/cells.aeseg")
+        ...     ae.Classifier.load(f"{folder}/cells.aeseg").classes
+        ('bright', 'dark')
+        """
         modelfile.save(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> Classifier:
-        """The classifier that `save` wrote; ModelFileError says what is wrong with any other file."""
+        """The classifier in a file that `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+
+        Returns
+        -------
+        Classifier
+            With the network on the CPU.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is damaged, foreign, or holds no classifier.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     classified.classifier.save(f"{folder}/cells.aeseg")
+        ...     ae.Classifier.load(f"{folder}/cells.aeseg").classes
+        ('bright', 'dark')
+        """
         return modelfile.load(path, cls, "train one with napari-ae-seg classify train").on("auto")
 
     def check(self) -> None:
-        """ValueError unless its examples fit its features and classes."""
+        """Raise unless its examples fit its features and classes; reading a file calls it.
+
+        Raises
+        ------
+        ValueError
+            If they do not.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+        >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+        >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+        >>> classified.classifier.check()
+        """
         rows, columns = self.examples.values.shape
         target = self.examples.target
         if not rows or columns != len(self.features) or not len(self._columns):
@@ -195,7 +480,7 @@ class Classifier:
 
 
 def classify(
-    stack: Stack,
+    images: Images,
     classes: Named,
     labels: Any = None,
     *,
@@ -204,14 +489,47 @@ def classify(
     before: Classifier | None = None,
     report: Report = silent,
 ) -> Classified:
-    """The class of every object in `labels`, or of every image or slice of `stack`, learnt from the few in `classes`.
+    """Recognise the class of every object, image or slice from a few that have one.
 
-    `classes` is {label: "name"} (a list of such for several images), {slice: "name"} with `config.slices`, or a list of
-    one name per image, "" where it is not known. Latents are those of `model`, or of the shipped encoder. The examples
-    of `before`, looked at with its own model, are learnt from, too.
+    Parameters
+    ----------
+    images : Stack, array, path, layer, or list of them
+        Where the items are.
+    classes : dict, list of dict, or list of str
+        Number of an object or slice -> name, a list of such for several images; or a name per image, "" if unknown.
+    labels : array, or list of one per image, optional
+        Objects, by number, of the image's shape without channels; without them whole images (or slices) are classified.
+    model : Autoencoder, optional
+        Whose latents are looked at; by default the encoder that comes with the package.
+    config : ClassificationConfig, optional
+        How it learns.
+    before : Classifier, optional
+        Whose examples, seen with its own model, are learnt from, too.
+    report : callable, optional
+        Is told of progress; `progress_bar` shows it.
+
+    Returns
+    -------
+    Classified
+        The class of every item; `classifier` recognises them in other images.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two classes have examples, or one names what is not there.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> labels = np.kron([[1, 2], [3, 4]], np.pad(np.ones((8, 8), int), 4))
+    >>> image, config = labels % 2 * 1.0, ae.ClassificationConfig(latents="none")
+    >>> classified = ae.classify(image, {1: "bright", 2: "dark"}, labels, config=config)
+    >>> classified.names
+    ['bright', 'dark', 'bright', 'dark']
     """
-    config = config or (before.config if before else ClassificationConfig())
-    model = before.model if before else model or default_model(stack, _run(config), report)
+    config, stack = ClassificationConfig.of(config or (before.config if before else None)), as_stack(images)
+    model = before.model if before else model
+    model, _ = fitting(default_model(stack, _run(config), report) if model is None else model, stack)
     items = measured(model, stack, labels, _measuring(before, config), report)
     named = items.named(classes)
     taught = Classifier.taught(model, items, named, config, before, _order(classes)).checked(report)

@@ -40,19 +40,45 @@ FIRES = 1e-3
 """Share of a unit's largest value above which it counts as active."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exploration:
     """The latents of one image and the clusters in it: planes, prototypes, typical patches, units.
 
-    Rows are in the order of `labels`, the clusters that are present.
+    Rows are in the order of `labels`, the clusters that are present. `Exploration.of` makes it.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+        What clustered it.
+    prepared : Prepared
+        The image and its features.
+    segments : Segments
+        Its labels.
+    z : tuple of ndarray
+        Per sample the latent map (latents, *space / stride).
+    stride : int
+        Pixels per place of the latent map.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+    >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+    >>> explored = ae.Exploration.of(segmenter, bands)
+    >>> explored
+    Exploration of image: 3 clusters, 16 latents of 8 x 8 pixels
     """
 
     segmenter: Segmenter
     prepared: Prepared
     segments: Segments
     z: tuple[np.ndarray, ...]
-    """Per sample the latent map (latents, *space / stride)."""
     stride: int
+
+    def __repr__(self) -> str:
+        count, wide = len(self.labels), " x ".join([str(self.stride)] * self.segmenter.model.ndim)
+        clusters = f"{count} cluster{'s' * (count != 1)}"
+        return f"Exploration of {self.image.name}: {clusters}, {len(self.z[0])} latents of {wide} pixels"
 
     @classmethod
     def of(
@@ -63,7 +89,40 @@ class Exploration:
         prepared: Prepared | None = None,
         report: Report = silent,
     ) -> Exploration:
-        """The one source of `stack` explored; `segments` and `prepared` spare finding them anew."""
+        """Explore one image.
+
+        Parameters
+        ----------
+        segmenter : Segmenter
+            What clustered it.
+        images : Stack, array, path, layer, or list of them
+            One image.
+        segments : Segments, optional
+            Its labels, if they are known.
+        prepared : Prepared, optional
+            Its features, if they are known.
+        report : callable, optional
+            Is told of progress; `progress_bar` shows it.
+
+        Returns
+        -------
+        Exploration
+            Its latents and clusters.
+
+        Raises
+        ------
+        ValueError
+            If the image is too large to be explored at once, or there are several.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> explored.labels
+        [1, 2, 3]
+        """
         stack = as_stack(images)
         image = stack.image
         if image.shape[0] * np.prod(image.shape[2:]) > IN_MEMORY:
@@ -75,7 +134,30 @@ class Exploration:
         return cls(segmenter, prepared, segments, z, max(segmenter.model.net.stride, segmenter.grid))
 
     def now(self, segmenter: Segmenter, segments: Segments) -> Exploration:
-        """The same latents under other clusters of the same features."""
+        """The same latents under other clusters of the same features.
+
+        Parameters
+        ----------
+        segmenter : Segmenter
+            With the other clusters.
+        segments : Segments
+            The other labels.
+
+        Returns
+        -------
+        Exploration
+            With those.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> merged = segmenter.merge(1, 2)
+        >>> explored.now(merged, merged.apply(bands)).labels
+        [1, 3]
+        """
         return replace(self, segmenter=segmenter, segments=segments)
 
     @property
@@ -168,18 +250,71 @@ class Exploration:
         return dict(own) or choose_k(self.segmenter.sample.x, self.segmenter.config, self.segmenter.method).curve
 
     def to_csv(self, path: str | Path) -> None:
-        """Writes `table` as comma-separated values."""
+        """Write `table` as comma-separated values.
+
+        Parameters
+        ----------
+        path : path
+            The file; one that is there is replaced.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     explored.to_csv(f"{folder}/table.csv")
+        ...     pathlib.Path(f"{folder}/table.csv").read_text()[:10]
+        'index,name'
+        """
         replace(self.segments, table=self.table).to_csv(path)
 
     def segmented(self) -> np.ndarray:
-        """The picture (N, C, *space) in input units that the decoder draws of every latent's cluster centre."""
+        """The image as the decoder draws it when every latent is its cluster's mean.
+
+        Returns
+        -------
+        ndarray
+            (samples, channels, *space) in input units.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> explored.segmented().shape
+        (1, 1, 32, 32)
+        """
         rows = np.zeros(int(self.pixels.max(initial=0)) + 1, np.int64)
         for row, label in enumerate(self.labels):
             rows[label] = row + 1
         return segmented_image(self.segmenter.model, self.image, rows[self.pixels], self.centers)
 
     def typical(self, count: int = 8) -> list[np.ndarray]:
-        """Per cluster its most typical patches (at most `count`, C, *side) in native values, most typical first."""
+        """The patches most typical of each cluster.
+
+        Parameters
+        ----------
+        count : int, optional
+            How many of each, at most.
+
+        Returns
+        -------
+        list of ndarray
+            Per cluster (patches, channels, *side) in native values, most typical first.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> len(explored.typical(2))
+        3
+        """
         found = []
         for row, center in enumerate(self.centers):
             like = typical.Likeness(center, self.spread, self.stride, self._cells)
@@ -188,11 +323,56 @@ class Exploration:
         return found
 
     def thumbnail(self, patch: np.ndarray) -> np.ndarray:
-        """A patch (C, *side) as a picture (Y, X, 3) uint8: of a volume the middle slice, of many channels three."""
+        """A patch as a picture.
+
+        Parameters
+        ----------
+        patch : ndarray
+            (channels, *side) in native values.
+
+        Returns
+        -------
+        ndarray
+            (Y, X, 3) uint8: of a volume the middle slice, of many channels three.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> explored.thumbnail(explored.typical(1)[0][0]).shape
+        (32, 32, 3)
+        """
         return colored(self.segmenter.model.normalizer.unit(patch))
 
     def activation(self, unit: int) -> np.ndarray:
-        """How strongly latent `unit` fires at every pixel: an array of the source's shape."""
+        """How strongly a latent is active at every pixel.
+
+        Parameters
+        ----------
+        unit : int
+            Number of the latent, counted from 0.
+
+        Returns
+        -------
+        ndarray
+            Of the labels' shape.
+
+        Raises
+        ------
+        ValueError
+            If there is no such latent.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> explored.activation(0).shape
+        (32, 32)
+        """
         if not 0 <= unit < len(self.centers[0]):
             raise ValueError(f"the units are 0 to {len(self.centers[0]) - 1}, got {unit}")
         return self.image.to_source(
@@ -200,7 +380,22 @@ class Exploration:
         )
 
     def objects(self) -> np.ndarray:
-        """What touches within a cluster, numbered 1..n over all samples: an array of the source's shape."""
+        """Number what touches within a cluster.
+
+        Returns
+        -------
+        ndarray
+            Labels 1..n over all samples, of the image's shape without channels.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> explored.objects().max()
+        np.int32(3)
+        """
         numbers = np.zeros(self.pixels.shape, np.int32)
         for n, labels in enumerate(self.pixels):
             found = find_objects(labels).labels
@@ -208,9 +403,35 @@ class Exploration:
         return self.image.to_source(numbers)
 
     def plane(self, of: str = "latents", method: str = "pca", objects: np.ndarray | None = None) -> Plane:
-        """All pixels on a plane by their `latents`, or by the `features` that were clustered; or all `objects`.
+        """All pixels, or objects, on a plane where those that are alike lie together.
 
-        `method` is pca or umap; `objects` are labels of the source's shape, each a point at the mean of its pixels.
+        Parameters
+        ----------
+        of : {"latents", "features"}, optional
+            Alike in their latents, or in the features that were clustered.
+        method : {"pca", "umap"}, optional
+            How many numbers become two.
+        objects : ndarray, optional
+            Labels of objects; each is a point at the mean of its pixels.
+
+        Returns
+        -------
+        Plane
+            Where every pixel lies.
+
+        Raises
+        ------
+        ValueError
+            If there is no such projection.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> explored.plane().counts.sum()
+        np.int64(1024)
         """
         if of not in ("latents", "features"):
             raise ValueError(f"a plane is of latents or features, got {of!r}")
@@ -227,7 +448,27 @@ class Exploration:
         return Plane(bins, counts, f"{words}, {shown}.")
 
     def colors(self, by: str) -> np.ndarray | None:
-        """A colour (N, *space, 3) of 0 to 1 per pixel for `Plane.picture`: by one of `colorings`."""
+        """A color for every pixel, to color the plane by.
+
+        Parameters
+        ----------
+        by : str
+            One of `colorings`.
+
+        Returns
+        -------
+        ndarray or None
+            (samples, *space, 3) of 0 to 1; None for "density".
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> explored.colors("cluster").shape
+        (1, 32, 32, 3)
+        """
         if by == "density":
             return None
         if by == "cluster":
@@ -255,7 +496,33 @@ class Exploration:
     def parted(
         self, inside: np.ndarray | Sequence[tuple[float, float]], of: str = "latents", made: str = "", seed: int = 0
     ) -> Parted:
-        """What `Segmenter.separate` makes a cluster of: pixels of the source's shape, or a lasso on the `plane(of)`."""
+        """What `Segmenter.separate` makes a cluster of.
+
+        Parameters
+        ----------
+        inside : ndarray or sequence of (column, row)
+            Pixels, bool of the image's shape; or a lasso on the plane.
+        of : {"latents", "features"}, optional
+            The plane that the lasso is on.
+        made : str, optional
+            How it was made, for the record.
+        seed : int, optional
+            Which places are taken of many.
+
+        Returns
+        -------
+        Parted
+            Features of places inside and outside.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+        >>> explored = ae.Exploration.of(segmenter, bands)
+        >>> explored.parted(bands > 1).inside.shape[1] == segmenter.space.n_features
+        True
+        """
         if not isinstance(inside, np.ndarray):
             inside = self.plane(of).inside(inside)
         elif inside.shape == self.image.label_shape:

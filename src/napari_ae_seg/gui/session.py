@@ -17,33 +17,60 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """The current model, training run, segmenter and result of the docks; None until there is one."""
+    """The current model, training run, segmenter and result of the docks; None until there is one.
+
+    Parameters
+    ----------
+    model : Autoencoder, optional
+        The model trained or opened last.
+    fit : Fit, optional
+        The training run of the Train autoencoder dock.
+    segmenter : Segmenter, optional
+        The segmenter behind the labels shown last.
+    segments : Segments, optional
+        The labels shown last, with their table.
+    classified : Classified, optional
+        The classes of the Classify dock, and the classifier that found them.
+    trained : optional
+        The model that the Train autoencoder dock made last, as the docks list it.
+    layer : napari layer, optional
+        The layer that shows the labels.
+    result : optional
+        All of what the Segment dock shows: images, features, segmenter and labels.
+    edit : callable, optional
+        Changes the segmenter as one step to undo: edit(method, *arguments).
+
+    Examples
+    --------
+    >>> import napari_ae_seg as ae
+    >>> ae.current().segmenter is None  # until the Segment dock has run
+    True
+    """
 
     model: Autoencoder | None = None
-    """The model trained or opened last."""
     fit: Fit | None = None
-    """The training run of the Train autoencoder dock."""
     segmenter: Segmenter | None = None
-    """The segmenter behind the labels shown last."""
     segments: Segments | None = None
-    """The labels shown last, with their table."""
     classified: Classified | None = None
-    """The classes of the Classify dock, and the classifier that found them."""
     trained: Any = field(default=None, repr=False)
-    """The model that the Train autoencoder dock made last, as the docks list it."""
     layer: Any = field(default=None, repr=False)
-    """The napari layer that shows them."""
     result: Any = field(default=None, repr=False)
-    """All of what the Segment dock shows: images, features, segmenter and labels."""
     edit: Any = field(default=None, repr=False)
-    """Changes the segmenter as one step to undo: edit(method, *arguments)."""
 
     changed = Signal(str)
 
     def update(self, **values: Any) -> None:
-        """Set `values` and tell those who listen.
+        """Set values and tell those who listen.
 
-        >>> session = Session()
+        Parameters
+        ----------
+        **values
+            New values of the fields above, by name.
+
+        Examples
+        --------
+        >>> import napari_ae_seg as ae
+        >>> session = ae.Session()
         >>> told = session.changed.connect(lambda name: print(name, "changed"))
         >>> session.update(layer="nuclei segments")
         layer changed
@@ -55,7 +82,19 @@ class Session:
 
 
 def current() -> Session:
-    """What the docks hold at present: `current().segmenter`, `current().segments`, `current().model`."""
+    """What the docks hold at present.
+
+    Returns
+    -------
+    Session
+        `current().segmenter`, `current().segments`, `current().model` ...
+
+    Examples
+    --------
+    >>> import napari_ae_seg as ae
+    >>> ae.current() is ae.current()
+    True
+    """
     return _SESSION
 
 

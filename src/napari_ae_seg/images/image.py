@@ -15,17 +15,38 @@ from .source import Source
 
 @dataclass(frozen=True, repr=False)
 class Image:
-    """One image, read only where it is asked for. Several sources of one size are its channels, in order."""
+    """One image, read only where it is asked for, and seen as (samples, channels, *space): `stack.image`.
+
+    Several sources of one size are its channels, in order.
+
+    Parameters
+    ----------
+    sources : tuple of Source
+        Arrays with named axes.
+    ndim : int
+        Spatial axes: 2 or 3.
+    picked : tuple of int
+        The channels of the sources that are used.
+    notes : tuple of str, optional
+        What was assumed about the sources.
+    slices : str, optional
+        What was assumed about their z axis.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> image = ae.read(np.eye(32), spacing=0.5).image
+    >>> image
+    Image('image': YX (32, 32) float64, 1 channel, 2D, pixel 0.5 x 0.5 pixel)
+    >>> image.shape, image.spacing
+    ((1, 1, 32, 32), (0.5, 0.5))
+    """
 
     sources: tuple[Source, ...]
     ndim: int
-    """Spatial axes: 2 or 3."""
     picked: tuple[int, ...]
-    """The channels of the sources that are used."""
     notes: tuple[str, ...] = ()
-    """What was assumed about the sources."""
     slices: str = ""
-    """What was assumed about their z axis."""
 
     def __repr__(self) -> str:
         return f"Image({self.name!r}: {self.about})"
@@ -127,42 +148,225 @@ class Image:
         return chunks and tuple(chunks[self.axes.index(axis)] for axis in self._layout.space)
 
     def block(self, n: int, region: Region) -> np.ndarray:
-        """The values at (n, region), as float32 (C, *region); NaN and inf stay."""
+        """Read the values of a region.
+
+        Parameters
+        ----------
+        n : int
+            Number of the sample, counted from 0.
+        region : tuple of slice
+            One slice for each spatial axis.
+
+        Returns
+        -------
+        ndarray
+            float32 (channels, *region); NaN and inf stay.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> image.block(0, (slice(0, 8), slice(0, 4))).shape
+        (1, 8, 4)
+        """
         return self._read(n, region, np.dtype(np.float32))
 
     def native(self, n: int, region: Region) -> np.ndarray:
-        """The values at (n, region) as the source has them, (C, *region)."""
+        """The values of a region in their own type, which float32 may merge.
+
+        Parameters
+        ----------
+        n : int
+            Number of the sample, counted from 0.
+        region : tuple of slice
+            One slice for each spatial axis.
+
+        Returns
+        -------
+        ndarray
+            (channels, *region).
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> ae.read(np.eye(32)).image.native(0, (slice(0, 8), slice(0, 4))).shape
+        (1, 8, 4)
+        """
         return self._read(n, region, self.dtype)
 
     def to_source(self, labels: np.ndarray) -> np.ndarray:
-        """(N, *space) -> an array of `label_shape`."""
+        """Bring labels into the axes of the source.
+
+        Parameters
+        ----------
+        labels : ndarray
+            (samples, *space).
+
+        Returns
+        -------
+        ndarray
+            Of `label_shape`.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> image.to_source(np.zeros((1, 32, 32))).shape
+        (32, 32)
+        """
         return self._layout.to_source(labels)
 
     def from_source(self, labels: np.ndarray) -> np.ndarray:
-        """An array of `label_shape` -> (N, *space)."""
+        """Bring labels from the axes of the source.
+
+        Parameters
+        ----------
+        labels : ndarray
+            Of `label_shape`.
+
+        Returns
+        -------
+        ndarray
+            (samples, *space).
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> image.from_source(np.zeros((32, 32))).shape
+        (1, 32, 32)
+        """
         return self._layout.from_source(labels)
 
     def source_region(self, n: int, region: Region) -> tuple[int | slice, ...]:
-        """Where (n, region) lies in an array of `label_shape`."""
+        """Where a region lies in an array of `label_shape`.
+
+        Parameters
+        ----------
+        n : int
+            Number of the sample, counted from 0.
+        region : tuple of slice
+            One slice for each spatial axis.
+
+        Returns
+        -------
+        tuple of int and slice
+            An index.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> np.zeros((32, 32))[image.source_region(0, (slice(0, 8), slice(0, 4)))].shape
+        (8, 4)
+        """
         return self._layout.label_index(n, region)
 
     def put(self, out: Any, n: int, region: Region, labels: np.ndarray) -> None:
-        """Write the labels (*region) of (n, region) into `out`, an array of `label_shape`: numpy or zarr."""
+        """Write the labels of a region into an array of `label_shape`.
+
+        Parameters
+        ----------
+        out : numpy or zarr array
+            Where to write.
+        n : int
+            Number of the sample, counted from 0.
+        region : tuple of slice
+            One slice for each spatial axis.
+        labels : ndarray
+            (*region).
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> out = np.zeros((32, 32), int)
+        >>> image.put(out, 0, (slice(0, 8), slice(0, 4)), np.ones((8, 4), int))
+        >>> out.sum()
+        np.int64(32)
+        """
         out[self.source_region(n, region)] = self._layout.orient(labels)
 
     def mask(self, roi: Any, n: int, region: Region) -> np.ndarray:
-        """Where (n, region) lies inside `roi`, an array of `label_shape`, as bool (*region)."""
+        """Where a region lies inside a region of interest.
+
+        Parameters
+        ----------
+        roi : array
+            Of `label_shape`, above 0 inside.
+        n : int
+            Number of the sample, counted from 0.
+        region : tuple of slice
+            One slice for each spatial axis.
+
+        Returns
+        -------
+        ndarray
+            bool (*region).
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> image.mask(np.eye(32), 0, (slice(0, 8), slice(0, 4))).sum()
+        np.int64(4)
+        """
         return self.cut(roi, n, region) > 0
 
     def cut(self, labels: Any, n: int, region: Region) -> np.ndarray:
-        """What `labels`, an array of `label_shape`, holds at (n, region), as (*region)."""
+        """What labels of `label_shape` hold in a region.
+
+        Parameters
+        ----------
+        labels : array
+            Of `label_shape`.
+        n : int
+            Number of the sample, counted from 0.
+        region : tuple of slice
+            One slice for each spatial axis.
+
+        Returns
+        -------
+        ndarray
+            (*region).
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> image.cut(np.eye(32), 0, (slice(0, 8), slice(0, 4))).shape
+        (8, 4)
+        """
         part = np.asarray(labels[self.source_region(n, region)])
         shown = [axis for axis in self.label_axes if axis in self._layout.space]
         return part.transpose([shown.index(axis) for axis in self._layout.space])
 
     @classmethod
     def of(cls, sources: Sequence[Source]) -> Image:
-        """The image whose channels are those of `sources`, transparency left out."""
+        """The image whose channels are those of sources, transparency left out.
+
+        Parameters
+        ----------
+        sources : sequence of Source
+            Arrays with named axes, all of one size.
+
+        Returns
+        -------
+        Image
+            With all their channels.
+
+        Raises
+        ------
+        ValueError
+            If they differ in size.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> ae.Image.of(image.sources).shape
+        (1, 1, 32, 32)
+        """
         picked: list[int] = []
         first, notes = 0, []
         for source in sources:
@@ -181,7 +385,26 @@ class Image:
         return image
 
     def reach(self, roi: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-        """The numbers n that `roi` (see `mask`) has places in, and along each spatial axis where it has any."""
+        """Which samples a region of interest has places in, and where along each spatial axis.
+
+        Parameters
+        ----------
+        roi : array
+            Of `label_shape`, above 0 inside.
+
+        Returns
+        -------
+        tuple
+            Numbers of samples, and per spatial axis a bool array.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> image = ae.read(np.eye(32), spacing=0.5).image
+        >>> numbers, reached = image.reach(np.eye(32) * (np.arange(32) < 5))
+        >>> numbers.tolist(), [int(axis.sum()) for axis in reached]
+        ([0], [5, 5])
+        """
         inside = np.asarray(roi[...]) > 0
         found = {}
         for place, axis in enumerate(self.label_axes):
@@ -192,7 +415,29 @@ class Image:
         return np.flatnonzero(np.all(held, axis=0)) if held else np.arange(1), [found[axis] for axis in layout.space]
 
     def with_channels(self, channels: Sequence[int]) -> Image:
-        """The same image with only `channels` of its source."""
+        """The same image with only some channels of its source.
+
+        Parameters
+        ----------
+        channels : sequence of int
+            Their numbers, counted from 0.
+
+        Returns
+        -------
+        Image
+            With those.
+
+        Raises
+        ------
+        ValueError
+            If there is no such channel.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> ae.read(np.zeros((3, 32, 32)), axes="CYX").image.with_channels([0, 2]).shape
+        (1, 2, 32, 32)
+        """
         count = len(_channel_names(self.sources))
         if not channels or not all(0 <= channel < count for channel in channels):
             got = ", ".join(map(str, channels)) or "none"
@@ -200,7 +445,24 @@ class Image:
         return replace(self, picked=tuple(int(channel) for channel in channels))
 
     def with_ndim(self, ndim: int) -> Image:
-        """The same image taken slice by slice (2), as a volume (3), or as its z axis suggests (0)."""
+        """The same image taken slice by slice, as a volume, or as its z axis suggests.
+
+        Parameters
+        ----------
+        ndim : int
+            2 is slice by slice, 3 as a volume, 0 as the z axis suggests.
+
+        Returns
+        -------
+        Image
+            With that many spatial axes.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> ae.read(np.zeros((20, 32, 32)), axes="ZYX").image.with_ndim(2).shape
+        (20, 1, 32, 32)
+        """
         if ndim:
             return replace(self, ndim=Layout(self.axes, self.source_shape, ndim).ndim, slices="")
         ndim, note = volume_rule(self.axes, self.source_shape), ""

@@ -29,7 +29,34 @@ STRIPS = 3
 
 
 def write_report(path: str | Path, explored: Sequence[Exploration], report: Report = silent) -> None:
-    """Writes one page on images explored with one segmenter; it needs no other file, no network and no script."""
+    """Write one page on images explored with one segmenter; it needs no other file, no network and no script.
+
+    Parameters
+    ----------
+    path : path
+        The HTML file; one that is there is replaced.
+    explored : sequence of Exploration
+        The images.
+    report : callable, optional
+        Is told of progress; `progress_bar` shows it.
+
+    Raises
+    ------
+    ValueError
+        If there is no image.
+
+    Examples
+    --------
+    >>> import numpy as np, napari_ae_seg as ae
+    >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+    >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
+    >>> explored = ae.Exploration.of(segmenter, bands)
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ae.write_report(f"{folder}/page.html", [explored])
+    ...     pathlib.Path(f"{folder}/page.html").read_text(encoding="utf-8")[:15]
+    '<!doctype html>'
+    """
     write_text(path, page(explored, report))
 
 
