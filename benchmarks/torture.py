@@ -1,9 +1,11 @@
-"""`python -m benchmarks.torture files|kills|inputs [--count 3000] [--seed 0]`: what must never end badly, many times.
+"""`python -m benchmarks.torture files|kills|inputs|docks [--count 3000]`: what must never end badly, many times.
 
 `files`: model files of every kind, changed at random and signed again, as a stranger might make them. Each is either
 refused with a ModelFileError or can be used; nothing else may be raised, nothing may take long or fill the memory.
 `kills`: a program that writes every kind of file is killed at random moments; each file is the old or the new one.
 `inputs`: images of every format, damaged at random; each is read or refused in one sentence.
+`docks`: what a person in a hurry does while the docks work, at random, each sequence in a napari of its own; none may
+crash, hang or let an exception leave a slot (run it under Xvfb).
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import mistreated
+from benchmarks import hurried, mistreated
 
 LONGEST, MOST = 20, 500
 """Seconds of computing and MB that one file may take."""
@@ -350,7 +352,11 @@ def main() -> None:
     model_files.add_argument("--count", type=int, default=300, help="of each kind")
     model_files.add_argument("--seed", type=int, default=0)
     model_files.add_argument("--only", default="", help="kinds whose name holds this")
-    for what, about in (("kills", "writers killed at random moments"), ("inputs", "damaged images of every format")):
+    for what, about in (
+        ("kills", "writers killed at random moments"),
+        ("inputs", "damaged images of every format"),
+        ("docks", "sequences of what people do in the docks"),
+    ):
         kind = kinds.add_parser(what, help=about)
         kind.add_argument("--count", type=int, default=100)
         kind.add_argument("--seed", type=int, default=0)
@@ -358,7 +364,8 @@ def main() -> None:
     if asked.what == "files":
         bad = files(asked.count, asked.seed, asked.only)
     else:
-        bad = {"kills": mistreated.kills, "inputs": mistreated.inputs}[asked.what](asked.count, asked.seed)
+        tried_by = {"kills": mistreated.kills, "inputs": mistreated.inputs, "docks": hurried.docks}
+        bad = tried_by[asked.what](asked.count, asked.seed)
     sys.exit(1 if bad else 0)
 
 

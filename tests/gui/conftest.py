@@ -110,6 +110,8 @@ def press(qtbot, button):
     """Click a button, as a person does."""
     from qtpy.QtCore import Qt
 
+    if not button.isEnabled():  # what was painted just now enables it a moment later
+        qtbot.wait(50)
     assert button.isEnabled(), button.toolTip()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 

@@ -97,3 +97,11 @@ def test_nothing_to_find_gives_an_empty_table():
 def test_options_that_make_no_sense_are_refused(options, says):
     with pytest.raises(ValueError, match=says):
         found_in(np.ones((3, 3), int), **options)
+
+
+def test_taken_together_what_touches_is_one_object_of_the_cluster_it_mostly_is():
+    labels = np.array([[2, 2, 3, 0, 3]])
+    assert find_objects(labels, [2, 3]).count == 3
+    found = find_objects(labels, [2, 3], together=True)
+    assert found.labels.tolist() == [[1, 1, 1, 0, 2]]
+    assert found.table["cluster"] == [2, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,11 @@ class Session:
     classified : Classified, optional
         The classes of the Classify dock, and the classifier that found them.
     trained : optional
-        The model that the Train autoencoder dock made last, as the docks list it.
+        The model that was trained last, as the docks list it.
+    models : list, optional
+        All that were trained or saved since napari was started, newest first, as the docks list them.
+    numbered : set of napari layers, optional
+        Labels layers whose objects somebody referred to by number: these are never numbered anew.
     layer : napari layer, optional
         The layer that shows the labels.
     result : optional
@@ -53,11 +58,32 @@ class Session:
     segments: Segments | None = None
     classified: Classified | None = None
     trained: Any = field(default=None, repr=False)
+    models: list[Any] = field(default_factory=list, repr=False)
+    numbered: Any = field(default_factory=weakref.WeakSet, repr=False)
     layer: Any = field(default=None, repr=False)
     result: Any = field(default=None, repr=False)
     edit: Any = field(default=None, repr=False)
 
     changed = Signal(str)
+
+    def hold(self, model: Any) -> None:
+        """Offer a model in every dock; it takes the place of one of the same name.
+
+        Parameters
+        ----------
+        model
+            A model as the docks list it: anything with a name.
+
+        Examples
+        --------
+        >>> import types
+        >>> import napari_ae_seg as ae
+        >>> session = ae.Session()
+        >>> session.hold(types.SimpleNamespace(name="nuclei"))
+        >>> [model.name for model in session.models]
+        ['nuclei']
+        """
+        self.update(models=[model, *(kept for kept in self.models if kept.name != model.name)])
 
     def update(self, **values: Any) -> None:
         """Set values and tell those who listen.

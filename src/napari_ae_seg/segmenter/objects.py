@@ -21,7 +21,7 @@ class Objects:
     labels : ndarray
         (*space) int32: 1..n in the order of their first pixel, 0 is no object.
     table : dict of list
-        One row per object: index, cluster, size in pixels, measure (area or volume) and centroid in units.
+        One row per object: index, main cluster, size in pixels, measure (area or volume) and centroid in units.
 
     Examples
     --------
@@ -46,13 +46,14 @@ def find_objects(
     clusters: Iterable[int] | None = None,
     config: ObjectsConfig | None = None,
     *,
+    together: bool = False,
     intensity: np.ndarray | None = None,
     spacing: Sequence[float] = (),
 ) -> Objects:
     """The objects in the chosen `clusters` (all but 0) of `labels` (*space).
 
     `config` says what parts them: where `method` is "intensity", dark places of `intensity` (*space). `spacing` is the
-    pixel size per axis.
+    pixel size per axis. `together`, what touches is one object although its clusters differ.
 
     >>> find_objects(np.array([[1, 1, 0, 1], [2, 0, 0, 1]])).table["size"]
     [2, 2, 1]
@@ -68,8 +69,8 @@ def find_objects(
         raise ValueError(f"the spacing is a positive number for each of {labels.ndim} axes, got {tuple(spacing)}")
     chosen = sorted(set(clusters) if clusters is not None else set(np.unique(labels).tolist()) - {0})
     found = np.zeros(labels.shape, dtype=np.int32)
-    for cluster in chosen:
-        inside = labels == cluster
+    for group in [chosen] if together else [[cluster] for cluster in chosen]:
+        inside = np.isin(labels, group)
         if inside.any():
             height = METHODS[config.method](inside, intensity, step, config.blur)
             parts = np.asarray(ndi.label(inside)[0]) if height is None else _hills(inside, height, config.depth)
@@ -127,8 +128,9 @@ def _fitting(found: np.ndarray, min_size: int, max_size: int) -> np.ndarray:
 def _described(found: np.ndarray, labels: np.ndarray, step: tuple[float, ...]) -> Objects:
     flat, count = found.ravel(), int(found.max(initial=0))
     sizes = np.bincount(flat, minlength=count + 1)[1:]
-    cluster = np.zeros(count + 1, dtype=np.int64)
-    cluster[flat] = labels.ravel()
+    width = int(labels.max(initial=0)) + 1
+    both = np.bincount(flat.astype(np.int64) * width + labels.ravel(), minlength=(count + 1) * width)
+    cluster = both.reshape(count + 1, width).argmax(1)  # the one that most of its pixels have
     table: dict[str, list[Any]] = {
         "index": list(range(1, count + 1)),
         "cluster": cluster[1:].tolist(),

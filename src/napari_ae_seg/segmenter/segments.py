@@ -168,7 +168,11 @@ class Segments:
         }
 
     def objects(
-        self, image: Images, labels: Sequence[int] | None = None, config: ObjectsConfig | None = None
+        self,
+        image: Images,
+        labels: Sequence[int] | None = None,
+        config: ObjectsConfig | None = None,
+        together: bool = False,
     ) -> Objects:
         """Single objects, each with a number of its own.
 
@@ -180,6 +184,8 @@ class Segments:
             The labels whose objects are wanted; all by default.
         config : ObjectsConfig, optional
             What parts objects, and which sizes count.
+        together : bool, default False
+            What touches is one object although its labels differ.
 
         Returns
         -------
@@ -208,6 +214,7 @@ class Segments:
                 part,
                 labels,
                 config,
+                together=together,
                 intensity=image.block(n, whole).mean(0) if config.method == "intensity" else None,
                 spacing=image.spacing,
             )

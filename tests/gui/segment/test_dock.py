@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QApplication, QPushButton
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
+from napari_ae_seg.gui.parts.jobs import Job
 from napari_ae_seg.gui.session import current
 
 from ..conftest import blobs, labels_of, press, settle, slide
@@ -101,13 +103,13 @@ def test_painted_pixels_stay_until_they_are_discarded(viewer, segment_dock, qtbo
     labels.brush_size = 6
     labels.paint((10, 10), 9)
     painted = labels.data == 9
-    assert segment_dock.discard.isVisibleTo(segment_dock)
+    qtbot.waitUntil(lambda: segment_dock.discard.isVisibleTo(segment_dock))
     slide(segment_dock, "n_clusters", 4)
     settle(qtbot, segment_dock)
     assert (labels.data[painted] == 9).all()
     press(qtbot, segment_dock.discard)
     assert not (labels.data == 9).any()
-    assert not segment_dock.discard.isVisibleTo(segment_dock)
+    qtbot.waitUntil(lambda: not segment_dock.discard.isVisibleTo(segment_dock))
 
 
 def test_a_new_name_and_its_undo(viewer, segment_dock, qtbot, image):
@@ -161,7 +163,7 @@ def test_a_saved_model_labels_a_second_image_alike(viewer, segment_dock, qtbot, 
     first = labels_of(viewer).data.copy()
     segment_dock.save(str(tmp_path / "kept.aeseg"))
     settle(qtbot, segment_dock)
-    assert segment_dock.models.model.path == tmp_path / "kept.aeseg"
+    segment_dock.models.open(tmp_path / "kept.aeseg")
     viewer.add_image(image.copy(), name="second")
     segment_dock.image.choose(viewer.layers["second"])
     press(qtbot, segment_dock.button)
@@ -333,3 +335,37 @@ def test_a_model_file_dropped_on_the_list_is_used(viewer, dock, tiny_model):
     button, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     models.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, dragged, button, keys))
     assert models.model.path == tiny_model
+
+
+def test_what_is_folded_away_takes_no_keys(viewer, segment_dock, qtbot, image):
+    from superqt import QCollapsible
+
+    viewer.add_image(image)
+    viewer.window._qt_window.show()
+    for folded in segment_dock.findChildren(QCollapsible):
+        inside = [one for one in folded.content().findChildren(QWidget) if one.focusPolicy() != Qt.FocusPolicy.NoFocus]
+        assert inside
+        assert not any(one.isVisible() for one in inside)
+    advanced = next(one for one in segment_dock.findChildren(QCollapsible) if one.text() == "Advanced")
+    advanced.expand()
+    assert segment_dock.forms[1].controls["method"].widget.isVisible()
+    advanced.collapse()
+    assert not segment_dock.forms[1].controls["method"].widget.isVisible()
+    viewer.window._qt_window.hide()
+
+
+def test_nothing_is_counted_while_nobody_sees_it(segmented, qtbot):
+    dock, _ = segmented
+    slide(dock, "n_clusters", 2)
+    settle(qtbot, dock)
+    qtbot.wait(400)
+    assert dock.objects._job is None
+    assert dock.results.counted.text() == ""
+
+
+def test_warming_up_waits_for_an_image_so_that_napari_has_its_units(viewer, segment_dock, qtbot, image):
+    qtbot.wait(500)
+    assert not segment_dock.findChildren(Job)
+    viewer.add_image(image)
+    qtbot.waitUntil(lambda: bool(segment_dock.findChildren(Job)), timeout=5000)
+    qtbot.waitUntil(lambda: not segment_dock.findChildren(Job), timeout=60_000)

@@ -102,12 +102,12 @@ def test_a_split_cluster_comes_together_again_with_one_undo(segmented, qtbot):
 def test_a_hidden_cluster_is_clear_and_keeps_its_places(segmented, qtbot):
     dock, labels = segmented
     before = labels.data.copy()
-    select(dock.table, 0)
+    select(dock.table, 1)
     do(qtbot, dock, "Hide")
-    assert labels.colormap.color_dict[1][3] == 0
+    assert labels.colormap.color_dict[2][3] == 0
     assert (labels.data == before).all()
     labels.undo()
-    assert labels.colormap.color_dict[1][3] == 1
+    assert labels.colormap.color_dict[2][3] == 1
 
 
 def test_the_rest_follows_what_was_painted(segmented, qtbot, viewer):
@@ -168,5 +168,29 @@ def test_objects_are_counted_and_shown(segmented, qtbot, viewer):
     dock.objects.form.write({"min_size": 5000})
     qtbot.waitUntil(lambda: "object" in dock.objects.count.text(), timeout=20_000)
     assert dock.objects.count.text().startswith("0 objects")
-    assert not dock.objects.button.isEnabled()
     viewer.window._qt_window.hide()
+
+
+def test_a_plain_background_is_left_clear_and_no_object_is_counted_in_it(segmented, qtbot, viewer):
+    from scipy import ndimage
+
+    dock, labels = segmented
+    assert labels.colormap.color_dict[1][3] == 0
+    assert (labels.data == 1).any()
+    press(qtbot, dock.results.count)
+    qtbot.waitUntil(lambda: "image objects" in viewer.layers, timeout=20_000)
+    objects = viewer.layers["image objects"]
+    assert not objects.data[labels.data == 1].any()
+    assert objects.data.max() == ndimage.label(labels.data > 1)[1]
+    assert f"{objects.data.max()} objects" in dock.results.counted.text()
+
+
+def test_the_background_is_shown_on_request_and_that_can_be_undone(segmented, qtbot):
+    dock, labels = segmented
+    assert not dock.results.background.isChecked()
+    dock.results.background.setChecked(True)
+    settle(qtbot, dock)
+    assert labels.colormap.color_dict[1][3] == 1
+    labels.undo()
+    assert labels.colormap.color_dict[1][3] == 0
+    assert not dock.results.background.isChecked()

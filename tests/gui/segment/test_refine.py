@@ -17,13 +17,13 @@ def key(qtbot, dock, labels, name):
     settle(qtbot, dock)
 
 
-@pytest.mark.parametrize(("letter", "rows"), [("M", (1, 2)), ("S", (0,)), ("B", (0,)), ("H", (0,))])
+@pytest.mark.parametrize(("letter", "rows"), [("M", (1, 2)), ("S", (0,)), ("B", (0,)), ("H", (1,))])
 def test_a_key_is_one_step_to_undo(segmented, qtbot, letter, rows):
     dock, labels = segmented
     picture, names, colors = labels.data.copy(), list(labels.features["name"]), dict(labels.colormap.color_dict)
     select(dock.table, *rows)
     key(qtbot, dock, labels, letter)
-    changed = (labels.data != picture).any() or labels.colormap.color_dict[1][3] == 0
+    changed = (labels.data != picture).any() or labels.colormap.color_dict[2][3] == 0
     assert changed
     labels.undo()
     assert (labels.data == picture).all()
@@ -45,11 +45,11 @@ def test_the_keys_act_in_the_table_as_well_and_are_told_there(segmented, qtbot):
 def test_hiding_again_shows_and_undo_hides(segmented, qtbot):
     dock, labels = segmented
     for clear in (True, False):
-        select(dock.table, 0)
+        select(dock.table, 1)
         key(qtbot, dock, labels, "H")
-        assert (labels.colormap.color_dict[1][3] == 0) == clear
+        assert (labels.colormap.color_dict[2][3] == 0) == clear
     labels.undo()
-    assert labels.colormap.color_dict[1][3] == 0
+    assert labels.colormap.color_dict[2][3] == 0
 
 
 def test_edits_stay_when_k_changes(segmented, qtbot):

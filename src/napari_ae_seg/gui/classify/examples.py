@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari_ae_seg.gui.session import current
+
 if TYPE_CHECKING:
     from napari.layers import Layer
 
@@ -20,6 +22,7 @@ class Given:
 
     def give(self, layer: Layer, number: int, name: str) -> None:
         """Name an item; naming it the same again takes the name back."""
+        current().numbered.add(layer)
         mine = self.classes.setdefault(layer, {})
         self.steps.append((layer, number, mine.get(number)))
         if mine.get(number) == name:

@@ -14,7 +14,7 @@ from napari_ae_seg.gui.parts.controls import Combo
 from napari_ae_seg.gui.parts.forms import caption, rows
 from napari_ae_seg.gui.parts.layers import NO_IMAGE, LayerList, LayerPicker
 from napari_ae_seg.gui.parts.models import ModelPicker
-from napari_ae_seg.images.stack import read
+from napari_ae_seg.gui.parts.sources import read_layers
 
 from .learning import Subject
 from .pointing import slice_shown
@@ -84,7 +84,7 @@ class SubjectRows(QWidget):
         objects = self.objects.layer if self.kind == "objects" else None
         if self.kind == "objects" and (objects is None or objects is hidden):
             raise ValueError("Open a Labels layer with objects, or tell slices or whole images apart.")
-        stack = read(list(images), ndim=2 if self.kind == "slices" else 0)
+        stack = read_layers(list(images), ndim=2 if self.kind == "slices" else 0)
         return Subject(self.kind, images, objects, stack, self.models.model)
 
     def pointed(self) -> tuple[Layer, int] | None:
@@ -96,7 +96,7 @@ class SubjectRows(QWidget):
         if self.kind == "images":
             return (active, 0) if active in self.images.layers else None
         layer = self.image.layer
-        return (layer, slice_shown(self._viewer, layer, read(layer, ndim=2))) if layer is not None else None
+        return (layer, slice_shown(self._viewer, layer, read_layers(layer, ndim=2))) if layer is not None else None
 
     def describe(self, item: tuple[Layer, int]) -> str:
         """An item in words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ class ExploreWidget(Dock):
         self._refused: Wish | None = None
         self._lasso: list[tuple[float, float]] = []
         self._closed = False
+        self._unit: weakref.ref[Any] | None = None
         self._build()
         self.selection = Selection(self._viewer, self)
         self._connect()
@@ -115,15 +117,16 @@ class ExploreWidget(Dock):
             return
         one = self.look.exploration
         values, name = one.activation(unit), f"{one.segments.name} unit"
-        known = name in self._viewer.layers and self._viewer.layers[name].data.shape == values.shape
-        if known:
-            self._viewer.layers[name].data = values
-            self._viewer.layers[name].reset_contrast_limits()
+        layer = self._unit() if self._unit is not None else None  # a layer of that name may be the person's own
+        if layer is not None and layer in self._viewer.layers and layer.data.shape == values.shape:
+            layer.data = values
+            layer.reset_contrast_limits()
         else:
             active = self._viewer.layers.selection.active
-            self._viewer.add_image(values, name=name, colormap="magma", **one.segments.transform)
+            layer = self._viewer.add_image(values, name=name, colormap="magma", **one.segments.transform)
             self._viewer.layers.selection.active = active
-        self.runner.say(f"The layer “{name}” shows unit {unit}.")
+            self._unit = weakref.ref(layer)
+        self.runner.say(f"The layer “{layer.name}” shows unit {unit}.")
 
     def closing(self) -> None:
         """End what is running, and take the selection away."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
@@ -105,6 +105,8 @@ def fold(title: str, *widgets: QWidget) -> QCollapsible:
     folded.content().layout().setSpacing(6)
     for widget in widgets:
         folded.addWidget(widget)
+    folded.content().hide()  # else the keyboard reaches what is folded away
+    folded.toggled.connect(folded.content().setVisible)
     return folded
 
 
@@ -141,13 +143,23 @@ def beside(*widgets: QWidget, equal: bool = False) -> QWidget:
 
 def scrolling(body: QWidget) -> QScrollArea:
     """`body` in a frame that scrolls up and down, never sideways."""
-    area = QScrollArea()
+    area = _Scrolling()
     area.setWidget(body)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setMinimumWidth(WIDTH)
     return area
+
+
+class _Scrolling(QScrollArea):
+    """As wide at least as its content, so that nothing is cut."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+        if event is not None and event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
+            bar = self.verticalScrollBar().sizeHint().width()
+            self.setMinimumWidth(max(WIDTH, self.widget().minimumSizeHint().width() + bar))
+        return bool(super().eventFilter(watched, event))
 
 
 def menu(text: str, actions: Mapping[str, Callable[[], Any]]) -> QPushButton:

@@ -7,6 +7,7 @@ undo or a redo, `moved` tells which state the picture shows again.
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,10 +34,13 @@ class _Step:
 
 
 class History:
-    """Writes to `layer` in undoable steps and keeps what the person painted; `moved` hears of every undo and redo."""
+    """Writes to `layer` in undoable steps and keeps what the person painted; `moved` hears of every undo and redo.
+
+    It ends with its layer, which it does not keep alive.
+    """
 
     def __init__(self, layer: Labels, state: Any, moved: Callable[[Any], None]) -> None:
-        self.layer = layer
+        self._layer = weakref.ref(layer)
         self.state = state
         self.painted = np.zeros(layer.data.shape, bool)
         self._moved = moved
@@ -47,10 +51,27 @@ class History:
         layer.events.paint.connect(self._recorded)
         layer.events.set_data.connect(self._look)
 
-    def end(self) -> None:
-        """Let go of the layer."""
-        self.layer.events.paint.disconnect(self._recorded)
-        self.layer.events.set_data.disconnect(self._look)
+    @property
+    def alive(self) -> bool:
+        """Whether the layer is still there."""
+        return self._layer() is not None
+
+    @property
+    def layer(self) -> Labels:
+        """The layer written to."""
+        layer = self._layer()
+        if layer is None:
+            raise ReferenceError("the layer of this history is gone")
+        return layer
+
+    def follow(self, state: Any) -> None:
+        """Go to `state`, if that is one step back or forth and the person did nothing since."""
+        steps = self._steps
+        for items, undo in ((self.layer._undo_history, True), (self.layer._redo_history, False)):
+            step = steps.get(_key(items[-1])) if items and items[-1] else None
+            if step is not None and (step.before if undo else step.after) is state:
+                (self.layer.undo if undo else self.layer.redo)()
+                return
 
     def preview(self, labels: np.ndarray) -> None:
         """Show `labels` without a step; the person's pixels stay."""

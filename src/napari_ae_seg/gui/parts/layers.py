@@ -82,12 +82,15 @@ class LayerPicker(Combo):
         options |= {layer: layer.name for layer in found}
         before = self.layer
         self.offer(options)
+        for row in range(self.count()):  # a long name is cut
+            self.setItemData(row, self.itemText(row), Qt.ItemDataRole.ToolTipRole)
         active = self._viewer.layers.selection.active
         if before not in found and not self._none and active in found:
             self.choose(active)
         self._tell()
 
     def _tell(self, *_: Any) -> None:
+        self.setToolTip(self.currentText())
         if self.layer is not self._picked:
             self._picked = self.layer
             self.picked.emit(self.layer)
@@ -105,6 +108,7 @@ class LayerList(QListWidget):
         self._without: Layer | None = None
         follow_layers(viewer, self, self.follow)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.itemChanged.connect(lambda _: self.changed.emit())
         self.follow()
 
@@ -133,6 +137,7 @@ class LayerList(QListWidget):
                 if isinstance(layer, self._kinds) and layer is not self._without:
                     item = QListWidgetItem(layer.name, self)
                     item.setData(Qt.ItemDataRole.UserRole, layer)
+                    item.setToolTip(layer.name)
                     item.setCheckState(Qt.CheckState.Checked if layer in ticked else Qt.CheckState.Unchecked)
         fit_rows(self)
         if self._ticked() != ticked:

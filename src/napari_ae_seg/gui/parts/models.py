@@ -13,8 +13,10 @@ from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QWidget
 from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.core import modelfile
 from napari_ae_seg.core.errors import ModelFileError
+from napari_ae_seg.gui.session import current
 
 from .controls import Combo, tooltip
+from .layers import heed
 from .preferences import models_folder
 
 if TYPE_CHECKING:
@@ -118,6 +120,7 @@ class ModelPicker(Combo):
         self.setAcceptDrops(True)
         self.setToolTip(tooltip("What looks at the image. Drop a model file (.aeseg) here to use it."))
         self._held: list[Model] = []
+        heed(self, current().changed, lambda what: self.refresh() if what == "models" else None)
         self.refresh()
 
     @property
@@ -130,12 +133,14 @@ class ModelPicker(Combo):
         """Offer the models there are now."""
         saved = [Model(one.path.stem, one.path) for one in entries(models_folder())]
         known = {model.path for model in saved}
-        held = [model for model in self._held if model.path is None or model.path not in known]
-        self.offer({model: model.name for model in (self._first, *held, *saved)})
+        held = dict.fromkeys([*self._held, *current().models])
+        others = [model for model in held if model.path is None or model.path not in known]
+        self.offer({model: model.name for model in (self._first, *others, *saved)})
 
     def hold(self, model: Model) -> None:
-        """Offer `model` of this session, and choose it; it takes the place of one of the same name."""
-        self._held = [model, *(kept for kept in self._held if kept.name != model.name)]
+        """Offer `model` here, and choose it; it takes the place of one of the same name."""
+        if model != self._first and model not in current().models:
+            self._held = [model, *(kept for kept in self._held if kept.name != model.name)]
         self.refresh()
         self.choose(model)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QStandardPaths
+
+from napari_ae_seg.core.wholefile import whole_file
 
 PLUGIN = "napari-ae-seg"
 
@@ -31,11 +35,16 @@ def models_folder() -> Path:
     return folder
 
 
-def strokes_folder() -> Path:
-    """Where strokes are kept that copied Python refers to."""
-    folder = models_folder() / "strokes"
+def kept(array: np.ndarray, what: str) -> Path:
+    """A file that holds `array`, for copied Python and command lines to refer to; it is written if there is none."""
+    digest = hashlib.blake2b(array.tobytes() + str(array.shape).encode(), digest_size=6).hexdigest()
+    folder = models_folder() / "copied"
     folder.mkdir(exist_ok=True)
-    return folder
+    path = folder / f"{what}-{digest}.npy"
+    if not path.exists():
+        with whole_file(path) as temporary:
+            np.save(temporary, array)
+    return path
 
 
 def _settings() -> Any:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from napari_ae_seg.config import Config, flag_of
 
 from .models import own_config
+from .preferences import kept
 
 if TYPE_CHECKING:
     from .models import Model
     from .results import Plan, Result, Strokes
     from .sources import Images
 
-IMPORT = "import napari_ae_seg as ae\n"
+END = ("if alone:", "    napari.run()")
 UNTAUGHT = "# without the pixels that were painted by hand\n"
 
 
@@ -65,16 +66,16 @@ def flags(*configs: Config) -> list[str]:
 
 
 def segmenting_in_python(result: Result) -> str:
-    """The lines that give `result` in napari's console."""
+    """The lines that give `result`, in napari's console and as a script."""
     request = result.request
-    lines = [IMPORT, f"stack = {request.images.python()}"]
+    lines = [*_beginning(request.images), f"stack = {request.images.python()}"]
     if own_config(request.model) is not None and not request.refit:
         lines.append(f"segmenter = ae.Segmenter.load({str(request.model.path)!r})")
     else:
         lines += _model_lines(request.model)
         lines.append(f"segmenter = ae.Segmenter.fit(model, stack, {call(request.config)})")
     if any(name == "guided" for name, _ in result.changes):
-        lines[0] = f"import numpy as np\n\n{IMPORT}"
+        lines.insert(0, "import numpy as np")
     lines += [_change(name, values, len(result.segments) > 1) for name, values in result.changes]
     if len(result.segments) == 1:
         lines.append("segments = segmenter.apply(stack)")
@@ -82,7 +83,7 @@ def segmenting_in_python(result: Result) -> str:
     else:
         lines.append("for segments in segmenter.apply(stack):")
         lines.append("    viewer.add_labels(segments.labels, **segments.layer)")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *END]) + "\n"
 
 
 def segmenting_in_shell(result: Result) -> str:
@@ -102,7 +103,7 @@ def segmenting_in_shell(result: Result) -> str:
 
 def training_in_python(plan: Plan, path: Path | None) -> str:
     """The lines that train the same model."""
-    lines = [IMPORT, f"stack = {plan.images.python()}"]
+    lines = [*_beginning(plan.images), f"stack = {plan.images.python()}"]
     if plan.start is None:
         lines.append(f"model = ae.train(stack, {call(plan.training)}, {call(plan.network)})")
     else:
@@ -120,6 +121,21 @@ def training_in_shell(plan: Plan, path: Path | None) -> str:
     return note + _needed(plan.images) + shlex.join([*words, *flags(plan.network, plan.training)]) + "\n"
 
 
+def _beginning(images: Images) -> list[str]:
+    """The lines that find napari's viewer, or make one of their own that holds `images`."""
+    return [
+        "import napari",
+        "import napari_ae_seg as ae",
+        "",
+        'viewer = globals().get("viewer") or napari.current_viewer()',
+        "alone = viewer is None  # not in napari's console, but a script",
+        "if alone:",
+        "    viewer = napari.Viewer()",
+        *(f"    {line}" for line in images.opening()),
+        "",
+    ]
+
+
 def _model_lines(model: Model) -> list[str]:
     if model.path is not None:
         return [f"model = ae.Autoencoder.load({str(model.path)!r})"]
@@ -135,7 +151,10 @@ def _needed(images: Images, result: Result | None = None) -> str:
     notes = [f"# save the layer {name!r} as {name}.tif first" for name in images.unsaved()]
     if images.shown:
         notes.append("# only one slice was taken: save it as a file of its own")
-    edits = [name for name, _ in (result.changes if result is not None else ()) if name != "recluster"]
+    if images.region is not None and len(images.layers) > 1:
+        notes.append("# the region is that of the first image; Python has those of all")
+    unseen = ("recluster", "hide", "show")  # these change no label
+    edits = [name for name, _ in (result.changes if result is not None else ()) if name not in unseen]
     if edits:
         notes.append(f"# without what was changed by hand ({', '.join(dict.fromkeys(edits))}); Python has it")
     return "".join(f"{note}\n" for note in notes)
@@ -151,7 +170,7 @@ def _change(name: str, values: Any, several: bool) -> str:
 
 
 def _strokes(strokes: Strokes) -> str:
-    return f"np.load({str(strokes.path)!r})['strokes']"
+    return f"np.load({str(kept(strokes.array, 'strokes'))!r})"
 
 
 def _given(values: Any) -> str:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_ae_seg.core.wholefile import whole_file
-
-from .preferences import strokes_folder
-
 if TYPE_CHECKING:
-    from pathlib import Path
+    import numpy as np
 
     from napari_ae_seg.config import NetworkConfig, SegmentationConfig, TrainingConfig
     from napari_ae_seg.images.stack import Stack
@@ -46,6 +39,8 @@ class Request:
     config: SegmentationConfig
     refit: bool = False
     """Find new clusters although the model holds some."""
+    clear: bool = True
+    """Do not paint over a plain background."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,8 @@ class Result:
     prepared: tuple[Prepared | None, ...]
     segments: tuple[Segments, ...]
     changes: tuple[tuple[str, Any], ...] = field(default=())
+    background: int | None = None
+    """The label of the plain background, if the first image has one."""
 
     @property
     def live(self) -> bool:
@@ -64,19 +61,9 @@ class Result:
         return all(one is not None for one in self.prepared)
 
 
+@dataclass(frozen=True, eq=False)
 class Strokes:
-    """Strokes on the image `number` of a result; as Python they are a file, kept beside the models."""
+    """Strokes on the image `number` of a result."""
 
-    def __init__(self, array: np.ndarray, number: int) -> None:
-        self.array = array
-        self.number = number
-
-    @property
-    def path(self) -> Path:
-        """The file that holds them, written when it is first asked for."""
-        digest = hashlib.blake2b(self.array.tobytes(), digest_size=6).hexdigest()
-        path = strokes_folder() / f"{digest}.npz"
-        if not path.exists():
-            with whole_file(path) as temporary:
-                np.savez_compressed(temporary, strokes=self.array)
-        return path
+    array: np.ndarray
+    number: int

@@ -5,22 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 from superqt.utils import signals_blocked
 
+from napari_ae_seg.core.errors import AeSegError
 from napari_ae_seg.images.stack import Stack, read
 
 from .controls import Combo
 from .forms import caption, rows
 from .layers import REGIONS, LayerList, LayerPicker, at_slice, fit_rows, region
+from .preferences import kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from napari.layers import Layer
     from napari.viewer import Viewer
+
+
+def read_layers(layers: Any, **options: Any) -> Stack:
+    """The stack of `layers`; ValueError in one sentence where they cannot be read."""
+    try:
+        return read(layers, **options)
+    except (AeSegError, TypeError) as error:
+        raise ValueError(str(error)) from error
+
 
 EXTENTS = {
     "whole": "whole image",
@@ -57,19 +70,32 @@ class Images:
         return replace(self, shown=shown, inside=region)
 
     def read(self) -> Stack:
-        """The stack of these layers; no pixel is read yet."""
-        given = list(self.shown or self.layers)
-        stack = read(
-            given,
+        """The stack of these layers, no pixel of it read yet; ValueError in one sentence if that cannot be."""
+        stack = read_layers(
+            list(self.shown or self.layers),
             ndim=NDIM[self.extent],
             channels=self.channels or None,
             together="channels" if self.together == "channels" else "samples",
         )
+        masks = self._masks(stack)
+        return stack.with_roi(masks) if masks else stack
+
+    def _masks(self, stack: Stack) -> list[np.ndarray]:
+        """The region of interest in each image; empty without any."""
         inside = self.inside if self.inside is not None else self.region
         if inside is None:
-            return stack
+            return []
+        given = self.shown or self.layers
         pairs = zip(given, stack.images, strict=False)  # as channels of one image they share the first one's shape
-        return stack.with_roi([region(inside, layer, image.label_shape) for layer, image in pairs])
+        return [region(inside, layer, image.label_shape) for layer, image in pairs]
+
+    def masks(self) -> list[Path]:
+        """The region of interest in each image as files, which are written when they are first asked for."""
+        return [kept(mask.astype(np.uint8), "region") for mask in self._masks(self.read())]
+
+    def opening(self) -> list[str]:
+        """Python that opens these layers in a viewer that does not hold them."""
+        return [_opening(layer) for layer in self.layers]
 
     def python(self) -> str:
         """The call of `ae.read` that reads the same."""
@@ -77,7 +103,7 @@ class Images:
         words = [names[0] if len(names) == 1 else f"[{', '.join(names)}]"]
         if self.shown:
             words = [_array(layer, cut) for layer, cut in zip(self.layers, self.shown, strict=True)][:1]
-            words.append(f'axes="{read(self.shown[0]).image.axes}"')
+            words.append(f'axes="{read_layers(self.shown[0]).image.axes}"')
         if NDIM[self.extent]:
             words.append(f"ndim={NDIM[self.extent]}")
         if self.channels:
@@ -85,7 +111,8 @@ class Images:
         if self.together == "channels":
             words.append('together="channels"')
         if self.region is not None:
-            words.append(f"roi=viewer.layers[{self.region.name!r}]")
+            files = [str(path) for path in self.masks()]
+            words.append(f"roi={(files[0] if len(files) == 1 else files)!r}")
         return f"ae.read({', '.join(words)})"
 
     def shell(self) -> list[str]:
@@ -97,13 +124,12 @@ class Images:
         if self.channels:
             words += ["--channels", ",".join(map(str, self.channels))]
         if self.region is not None:
-            words += ["--roi", f"{self.region.name}.tif"]
+            words += ["--roi", str(self.masks()[0])]
         return words
 
     def unsaved(self) -> list[str]:
         """Names of the layers that a command line needs as files and that are in none."""
-        needed = [*self.layers, *([self.region] if self.region is not None else [])]
-        return [layer.name for layer in needed if not layer.source.path]
+        return [layer.name for layer in self.layers if not layer.source.path]
 
 
 class Options(QWidget):
@@ -113,6 +139,7 @@ class Options(QWidget):
 
     def __init__(self, viewer: Viewer, extent: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._viewer = viewer
         self._image: Image | None = None
         self.more = LayerList(viewer, (Image,))
         self.more.setObjectName("more_images")
@@ -152,6 +179,16 @@ class Options(QWidget):
         self.channels.offer(_channel_names(image))
         self._relevant()
 
+    def show_images(self, images: Images) -> None:
+        """Choose what `images` holds, as far as its layers are still there."""
+        for layer in self._viewer.layers:
+            self.more.tick(layer, layer in images.layers[1:])
+        self.together.choose(images.together)
+        self.extent.choose(images.extent)
+        self.channels.pick(images.channels)
+        self.region.choose(images.region if images.region in self._viewer.layers else "")
+        self._relevant()
+
     def images(self, image: Image | None = None) -> Images:
         """What is chosen, with the image above first."""
         first = image if image is not None else self._image
@@ -169,7 +206,7 @@ class Options(QWidget):
         self.changed.emit()
 
     def _relevant(self) -> None:
-        deep = self._image is not None and self._image.ndim - len(_channel_axes(self._image)) + self._image.rgb > 2
+        deep = _space(self._image) > 2
         self._show(self.more, self.more.count() > 0)
         self._show(self.together, bool(self.more.layers))
         self._show(self.extent, self._has_extent and deep)
@@ -200,6 +237,12 @@ class Channels(QListWidget):
                 QListWidgetItem(name, self).setCheckState(Qt.CheckState.Checked)
         fit_rows(self)
 
+    def pick(self, numbers: tuple[int, ...]) -> None:
+        """Tick the channels `numbers` alone; all if there are none."""
+        for row in range(self.count()):
+            on = not numbers or row in numbers
+            self.item(row).setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
     def picked(self) -> tuple[int, ...]:
         """Numbers of the ticked channels; empty if that is all of them."""
         on = [row for row in range(self.count()) if self.item(row).checkState() == Qt.CheckState.Checked]
@@ -207,16 +250,33 @@ class Channels(QListWidget):
 
 
 def _channel_names(image: Image | None) -> tuple[str, ...]:
-    if image is None:
-        return ()
     try:
-        return read(image).image.channel_names
+        return () if image is None else read_layers(image).image.channel_names
     except ValueError:  # it says so when the button is pressed
         return ()
 
 
 def _channel_axes(layer: Layer) -> tuple[int, ...]:
-    return tuple(axis for axis, letter in enumerate(read(layer).image.axes) if letter in "CS")
+    return tuple(axis for axis, letter in enumerate(read_layers(layer).image.axes) if letter in "CS")
+
+
+def _space(layer: Image | None) -> int:
+    """How many axes of a layer are no channels; 0 if it cannot be read."""
+    try:
+        return 0 if layer is None else layer.ndim - len(_channel_axes(layer)) + layer.rgb
+    except ValueError:
+        return 0
+
+
+def _opening(layer: Layer) -> str:
+    """Python that opens the file or sample that `layer` was opened from, or says that it needs a file first."""
+    if layer.source.sample:
+        return f"viewer.open_sample{tuple(layer.source.sample)!r}"
+    about = {"name": layer.name, "scale": tuple(map(float, layer.scale)), "axis_labels": layer.axis_labels}
+    given = ", ".join(f"{name}={value!r}" for name, value in about.items())
+    if layer.source.path:
+        return f"viewer.open({str(layer.source.path)!r}, {given})"
+    return f"viewer.open({layer.name + '.tif'!r}, {given})  # save the layer there first"
 
 
 def _array(layer: Layer, cut: Image) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
+from superqt.utils import QSignalDebouncer, signals_blocked
 
 from napari_ae_seg.config import RunConfig, SegmentationConfig
 from napari_ae_seg.gui.parts import recipe
-from napari_ae_seg.gui.parts.controls import Slider, tooltip
+from napari_ae_seg.gui.parts.controls import Combo, Slider, tooltip
 from napari_ae_seg.gui.parts.forms import Form, beside, column, fold, read, row_of, scrolling, sentence, values
 from napari_ae_seg.gui.parts.jobs import Job
 from napari_ae_seg.gui.parts.layers import NO_IMAGE, LayerPicker, heed, unwrapped
-from napari_ae_seg.gui.parts.models import ModelPicker, ask_where, own_config
+from napari_ae_seg.gui.parts.models import Model, ModelPicker, ask_where, own_config
 from napari_ae_seg.gui.parts.preferences import run_defaults
 from napari_ae_seg.gui.parts.results import Request
 from napari_ae_seg.gui.parts.runner import Dock, Runner
@@ -22,10 +24,11 @@ from napari_ae_seg.gui.parts.sources import Options
 from napari_ae_seg.gui.session import current
 
 from . import extras, strokes, touch, work
+from .folder import Folder
 from .instances import Objects
 from .live import UPDATING, Live
 from .outcome import Outcome
-from .view import View, warm_up
+from .view import View, view_of, view_on, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,10 +36,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_ae_seg.gui.parts.history import History
     from napari_ae_seg.gui.parts.jobs import Reporter
     from napari_ae_seg.gui.parts.results import Result
-    from napari_ae_seg.segmenter.segments import Segments
 
 FIRST = ("n_clusters",)
 """Fields above the button; all others are under Advanced, these first:"""
@@ -54,20 +55,25 @@ class SegmentWidget(Dock):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self._viewer = unwrapped(napari_viewer)
+        self.view: View | None = None
         self._asked: tuple[Layer, ...] = ()
         self._writing = False
+        self._making = False
+        self._warmed = False
+        self._closed = False
+        self._model: Model | None = None
         self._build()
-        self.view = View(self._viewer, self)
         self.live = Live(self.runner, self.config, self)
         self._connect()
+        self._held("trained")
         self._follow_image()
-        self._show(None)
-        QTimer.singleShot(WARM_UP_MS, self._warm_up)
+        self._activated()
+        self._show()
 
     @property
     def result(self) -> Result | None:
         """What is shown."""
-        return self.live.result
+        return self.view.result if self.view is not None else None
 
     def config(self) -> SegmentationConfig:
         """The configuration that the controls show; ValueError if it contradicts itself."""
@@ -77,9 +83,8 @@ class SegmentWidget(Dock):
         """What the controls ask for; ValueError if it cannot be done."""
         images = self.options.images(self.image.layer).of(self._viewer)
         model, config = self.models.model, self.config()
-        own = own_config(model)
-        refit = own is not None and own.change(config).anew
-        return Request(images, images.read(), model, config, refit)
+        refit = own_config(model) is not None and self.clusters.currentData() == "new"
+        return Request(images, images.read(), model, config, refit, clear=not self.results.background.isChecked())
 
     def segment(self) -> None:
         """Segment what is chosen, as it is chosen."""
@@ -92,73 +97,92 @@ class SegmentWidget(Dock):
     def closing(self) -> None:
         """End what is running, and change nothing for others any more."""
         super().closing()
+        self._closed = True
         self.objects.stop()
-        current().update(edit=None)
+        self.folder.runner.stop()
+        if self.view is not None:
+            self.view.forget_preview()
+            self._listen(self.view, False)
+        if current().edit == self.edit:
+            current().update(edit=None)
 
     def edit(self, method: str, *arguments: Any) -> None:
-        """Change the segmenter by hand (rename, recolour, merge ...), as one step to undo."""
-        self.runner.when_free(lambda: self._edit(method, arguments))
+        """Change the segmenter by hand (rename, recolor, merge ...), as one step to undo."""
+        view = self.view
+        if view is not None:
+            self.runner.when_free(lambda: self._edit(view, method, arguments))
 
-    def _edit(self, method: str, arguments: tuple[Any, ...]) -> None:
-        result = self.result
-        if result is None:
-            return
+    def _edit(self, view: View, method: str, arguments: tuple[Any, ...]) -> None:
+        result = view.result
 
         def task(report: Reporter) -> Result:
             segmenter = getattr(result.segmenter, method)(*arguments)
             return work.relabel(result, segmenter, (method, arguments), False, report)
 
-        self.runner.run(UPDATING, task, then=self._settled)
+        self.runner.run(UPDATING, task, then=lambda changed: self._settled(view, changed))
 
     def learn(self) -> None:
         """Let the segmenter learn from what was painted: those pixels stay, the rest follows."""
-        self.runner.when_free(self._learn)
+        view = self.view
+        if view is not None:
+            self.runner.when_free(lambda: self._learn(view))
 
-    def _learn(self) -> None:
-        result = self.result
-        if result is None:
-            return
-        given = strokes.gathered(self._viewer, self._shown())
+    def _learn(self, view: View) -> None:
+        given, result = strokes.gathered(self._viewer, view), view.result
         if given:
-            self.runner.run("Learning", lambda report: work.learn(result, given, report), then=self._settled)
+            task = lambda report: work.learn(result, given, report)  # noqa: E731
+            self.runner.run("Learning", task, then=lambda changed: self._settled(view, changed))
         else:
             self.runner.say("Paint with the number of a cluster: erased pixels stay erased, but teach nothing.")
 
     def paint_strokes(self) -> None:
         """Take the brush, on a layer of strokes for the image whose labels are active, or the first."""
-        shown = self._shown()
-        active = self._viewer.layers.selection.active
-        chosen = next((one for history, one in shown if history.layer is active), shown[0][1])
-        before = strokes.layer_of(self._viewer, chosen)
-        layer = strokes.paint_on(self._viewer, chosen, next(iter(self.table.selected()), 1))
-        if layer is not before:
-            strokes.watch(layer, self._touched, self)
+        view = self.view
+        if view is not None and view.shown:
+            active = self._viewer.layers.selection.active
+            first = view.shown[0][0]
+            number = next((number for number, history, _ in view.shown if history.layer is active), first)
+            strokes.paint_on(self._viewer, view, number, next(iter(self.table.selected()), 1))
 
     def discard_painted(self) -> None:
         """Show the clusters where the person painted, and forget what strokes taught."""
-        if self.result is not None and strokes.known(self.result.segmenter):
+        view = self.view
+        if view is None:
+            return
+        if strokes.known(view.result.segmenter):
             self.edit("unguided")
-        self.runner.when_free(self.view.discard_painted)
+        self.runner.when_free(view.discard_painted)
 
     def save(self, path: str = "") -> None:
         """Write the model with its clusters to `path`; asks where if it is not given."""
-        if self.result is None:
+        view = self.view
+        if view is None:
             return
-        chosen = path or ask_where(self, self.result.request.images.layers[0].name)
+        chosen = path or ask_where(self, view.result.request.images.layers[0].name)
         if chosen:
-            segmenter, painted = self.result.segmenter, strokes.drawn(self.result.request.stack, self.view.histories)
+            segmenter, painted = view.result.segmenter, strokes.drawn(view)
             task = lambda _: strokes.keeping(segmenter, painted).save(chosen)  # noqa: E731
-            self.runner.run("Saving", task, then=lambda _: self.models.open(chosen))
+            self.runner.run("Saving", task, then=lambda _: self._saved(chosen))
+
+    def _saved(self, path: str) -> None:
+        current().hold(Model(Path(path).stem, Path(path)))
+        self.runner.say(f"Saved as {path}. Choose it under Model to give other images the same clusters.")
 
     def show_extra(self, which: str) -> None:
         """Show a further picture of the result: a key of `extras.NAMES`."""
-        result = self.result
-        if result is not None and not self.runner.running:
-            then: Callable[[Any], Any] = lambda drawn: extras.show(self._viewer, drawn)  # noqa: E731
+        view = self.view
+        if view is not None and not self.runner.running:
+            result = view.result
+            then: Callable[[Any], Any] = lambda drawn: extras.show(self._viewer, view, which, drawn)  # noqa: E731
             self.runner.run("Drawing", lambda report: extras.picture(result, which, report), then)
 
     def _warm_up(self) -> None:
-        """Once the dock is there, do in the background what would make the first labels wait."""
+        """Do in the background what would make the first labels wait.
+
+        Not before there is an image: adding one makes napari's registry of units, which two threads must not make.
+        """
+        if self._closed:
+            return
         job = Job("Warming up", warm_up, self, quiet=True)
         job.ended.connect(job.deleteLater)
         job.start()
@@ -169,7 +193,8 @@ class SegmentWidget(Dock):
         except ValueError as error:
             self.runner.say(str(error))
             return
-        self.view.forget_preview()
+        if self.view is not None:
+            self.view.forget_preview()
         self._asked = request.images.layers
         self.live.forget()
 
@@ -179,31 +204,102 @@ class SegmentWidget(Dock):
         self.runner.when_free(begin, stop=True)
 
     def _segmented(self, result: Result) -> None:
-        if result.request.model.held is not None:
-            self.models.hold(result.request.model)
-        if self.result is None or self.result.request.images.layers != result.request.images.layers:
-            self.view.start_anew()
-        self._settled(result)
-
-    def _settled(self, result: Result) -> None:
-        if result is self.result:
-            self.view.forget_preview()
+        """New labels: in the layers of this image, as one step to undo, or in new layers."""
+        if self._closed:
+            return
+        model = result.request.model
+        if model.held is not None and model not in current().models:
+            current().hold(model)
+            current().update(trained=model)
+        before = view_on(self._viewer, result.request.images.layers[0])
+        if before is not None and before.fits(result):
+            before.show(result)
         else:
-            self.view.show(result)
-        self._show(result)
+            self._making = True
+            before = View(self._viewer, result)
+            self._making = False
+            for layer in before.layers:
+                touch.listen(layer)
+        self._turn_to(before)
+        self._show()
 
-    def _previewed(self, result: Result) -> None:
-        self.view.preview(result)
-        self.table.show_segments(result.segments[0])
+    def _settled(self, view: View, result: Result) -> None:
+        """A change of what `view` shows is there; labels that were deleted meanwhile do not come back."""
+        if self._closed or not view.within(self._viewer):
+            return
+        if result is view.result:
+            view.forget_preview()
+        elif view.fits(result):
+            view.show(result)
+        else:  # more clusters than a byte counts
+            self._segmented(result)
+            return
+        if view is self.view:
+            self._show()
 
-    def _dropped(self) -> None:
-        if self.result is not None:
-            self._settled(self.result)
+    def _previewed(self, view: View, result: Result) -> None:
+        if view is self.view:
+            view.preview(result)
+            self.table.show_segments(result.segments[0])
 
-    def _moved(self, result: Result) -> None:
+    def _dropped(self, view: View) -> None:
+        view.forget_preview()
+        if view is self.view:
+            self._show()
+
+    def _moved(self) -> None:
         """An undo or redo brought another result back: the controls follow."""
-        self._write(result.segmenter.config)
-        self._show(result)
+        if self.result is not None:
+            self._write(self.result.segmenter.config)
+        self._show()
+
+    def _turn_to(self, view: View | None) -> None:
+        """Work with `view` from now on: its table, its settings, its strokes; None is none."""
+        before, self.view = self.view, view
+        if view is None or view is before:
+            if before is not view:
+                self._listen(before, False)
+                self._show()
+            return
+        if before is not None:
+            before.forget_preview()
+            self._listen(before, False)
+        self._listen(view, True)
+        view.use()
+        request = view.result.request
+        with signals_blocked(self.models):
+            self.models.hold(request.model)
+        if request.images.layers[0] in self._viewer.layers:
+            self.image.choose(request.images.layers[0])
+        self.options.show_images(request.images)
+        self._write(view.result.segmenter.config)
+        self._model_shown()
+        self._show()
+
+    def _listen(self, view: View | None, on: bool) -> None:
+        """Hear of what happens to `view`, or no more."""
+        if view is not None:
+            for signal, act in ((view.moved, self._moved), (view.touched, self._soon.throttle)):
+                if on:
+                    signal.connect(act)
+                else:
+                    signal.disconnect(act)
+
+    def _activated(self, _: Any = None) -> None:
+        """The person turned to another layer: labels bring back what belongs to them."""
+        view = view_of(self._viewer.layers.selection.active)
+        if view is not None and not self._making and not self._closed:
+            self._turn_to(view)
+
+    def _pointed(self, view: View | None, label: int, add: bool) -> None:
+        if view is not None and not self._closed and view.within(self._viewer):
+            self._turn_to(view)
+            self.table.choose(label, add)
+
+    def _key(self, view: View | None, name: str) -> None:
+        if view is not None and not self._closed and view.within(self._viewer):
+            self._turn_to(view)
+            self.table.act(name)
 
     def _write(self, config: SegmentationConfig) -> None:
         """Show `config` in the controls; that is no wish to change anything."""
@@ -215,44 +311,75 @@ class SegmentWidget(Dock):
 
     def _model_chosen(self, *_: Any) -> None:
         """A model that holds clusters brings its settings along."""
+        if self.models.model == self._model:  # the list is another, the choice is not
+            return
+        self._model_shown()
+        self._take_own()
+
+    def _model_shown(self) -> None:
+        """Ask whether the clusters of the model are wanted, if it holds some."""
+        self._model = self.models.model
+        with signals_blocked(self.clusters):
+            request = self.result.request if self.result is not None else None
+            anew = request is not None and request.refit and request.model == self.models.model
+            self.clusters.choose("new" if anew else "own")
+        self.source.layout().setRowVisible(self.clusters, own_config(self.models.model) is not None)
+
+    def _take_own(self, *_: Any) -> None:
+        """The clusters of the model are wanted: so are the settings that they were found with."""
         own = own_config(self.models.model)
-        if own is not None:
+        if own is not None and self.clusters.currentData() == "own":
             self._write(own.but(**run_defaults()))
 
-    def _show(self, result: Result | None) -> None:
-        self.live.take(result)
+    def _show(self) -> None:
+        result = self.result
+        self.live.take(self.view)
         self.results.setVisible(result is not None)
-        self.objects_fold.setVisible(result is not None)
-        self.objects.take(result)
-        if result is not None:
+        for folded in (self.objects_fold, self.folder_fold):
+            folded.setVisible(result is not None)
+        self.objects.take(self.view)
+        self.folder.take(self.view)
+        held = current()
+        if result is not None and self.view is not None:
             self.says.setText(result.segments[0].sentence)
             self.table.show_segments(result.segments[0])
             self.table.cleared = result.segmenter.edits.cleared
+            self.results.offer_background(result.background, result.segmenter.edits.hidden)
             one = result.segments[0] if len(result.segments) == 1 else list(result.segments)
             layer = next(iter(self.view.layers), None)
-            held = current()
             held.update(model=result.segmenter.model, segmenter=result.segmenter, segments=one, layer=layer)
-        current().update(result=result, edit=self.edit)
+            held.update(result=result, edit=self.edit)
+        elif held.edit == self.edit:  # what is shown elsewhere stands
+            held.update(result=None, edit=None)
         self._touched()
 
     def _touched(self) -> None:
         """Offer what can be done with what the person painted."""
-        result = self.result
-        painted = self.view.painted if result is not None else 0
-        taught = result is not None and strokes.known(result.segmenter)
-        given = any(strokes.present(self._viewer, *pair) for pair in self._shown())
-        self.results.offer(painted, taught, given, result is not None and result.live)
-
-    def _shown(self) -> list[tuple[History, Segments]]:
-        """The history of each layer with the segments it shows."""
-        segments = self.result.segments if self.result is not None else ()
-        return list(zip(self.view.histories, segments, strict=False))
+        view = self.view
+        if view is None or self._closed:
+            return
+        taught, given = strokes.known(view.result.segmenter), strokes.present(self._viewer, view)
+        self.results.offer(view.painted, taught, given, view.result.live)
 
     def _changed(self, name: str) -> None:
         self._relevant()
         if not self._writing:
+            self._ask_for_new()
             widget = next(form.controls[name].widget for form in self.forms if name in form.controls)
             self.live.want(quick=isinstance(widget, Slider) and widget.dragging)
+
+    def _ask_for_new(self) -> None:
+        """Settings that give other clusters than those of the model ask for new ones, and the row says so."""
+        own = own_config(self.models.model)
+        try:
+            if own is not None and own.change(self.config()).anew:
+                self.clusters.choose("new")
+        except ValueError:  # it says so when the button is pressed
+            return
+
+    def _background(self, on: bool) -> None:
+        if self.result is not None and self.result.background is not None:
+            self.edit("show" if on else "hide", self.result.background)
 
     def _relevant(self) -> None:
         shown = values(*self.forms)
@@ -262,20 +389,28 @@ class SegmentWidget(Dock):
     def _follow_image(self, *_: Any) -> None:
         image = self.image.layer
         self.options.follow(image if isinstance(image, Image) else None)
+        if image is not None and not self._warmed:
+            self._warmed = True
+            QTimer.singleShot(WARM_UP_MS, self._warm_up)
+        if self.view is None or self.view.result.request.images.layers[0] is not image:
+            self._turn_to(view_on(self._viewer, image))
         self._enable()
 
-    def _trained(self, what: str) -> None:
-        """The other dock has trained a model: use it."""
-        made = current().trained
-        if what == "trained" and made is not None:
-            self.models.hold(made)
+    def _held(self, what: str) -> None:
+        """A model was trained: use it."""
+        if what == "trained" and current().trained is not None and not self._closed:
+            self.models.choose(current().trained)
 
-    def _removed(self, layer: Layer) -> None:
+    def _removed(self, event: Any) -> None:
         """A layer left the viewer: what is computed for it is of no use."""
-        job = self.runner.job
+        layer, job = event.value, self.runner.job
         if layer in self._asked and job is not None and job.title != UPDATING:
             job.stopped.connect(lambda: self.runner.say(f"Stopped: the image {layer.name} was removed."))
             self.runner.stop()
+        if self.view is not None and not self.view.within(self._viewer):
+            if job is not None and job.title == UPDATING:
+                self.runner.stop()
+            self._turn_to(view_on(self._viewer, self.image.layer))
 
     def _enable(self, *_: Any) -> None:
         """Grey out what cannot be done now, and say why."""
@@ -291,9 +426,9 @@ class SegmentWidget(Dock):
 
     def _copy(self, write: Callable[[Result], str]) -> None:
         clipboard = QApplication.clipboard()
-        if self.result is not None and clipboard is not None:
-            untaught = self.view.painted > 0 and self.result.segmenter.guide is None
-            clipboard.setText(recipe.UNTAUGHT * untaught + write(self.result))
+        if self.view is not None and clipboard is not None:
+            untaught = self.view.painted > 0 and self.view.result.segmenter.guide is None
+            clipboard.setText(recipe.UNTAUGHT * untaught + write(self.view.result))
 
     def _build(self) -> None:
         self.image = LayerPicker(self._viewer, (Image,))
@@ -301,6 +436,10 @@ class SegmentWidget(Dock):
         self.options = Options(self._viewer)
         self.models = ModelPicker()
         self.models.setObjectName("model")
+        self.clusters = Combo()
+        self.clusters.setObjectName("clusters")
+        self.clusters.offer({"own": "those of the model", "new": "found anew"})
+        self.clusters.setToolTip(tooltip("The model holds clusters: they mean the same in every image."))
         self.open_button = QToolButton()
         self.open_button.setText("Open…")
         self.open_button.setToolTip(tooltip("Open a model file (.aeseg)."))
@@ -317,17 +456,24 @@ class SegmentWidget(Dock):
         self.says, self.table, self.discard = self.results.says, self.results.table, self.results.discard
         self.learn_button, self.save_button = self.results.learn, self.results.save
         self.show_menu, self.copy_menu = self.results.show_menu, self.results.copy_menu
-        self.objects = Objects(self._viewer, self.table.selected)
-        self.objects_fold = fold("Objects", self.objects)
+        self.objects = Objects(self._viewer, self.table.selected, self.results.count, self.results.counted)
+        self._soon = QSignalDebouncer(parent=self)  # napari tells of paint before it is in the layer
+        self._soon.triggered.connect(self._touched)
+        self.folder = Folder()
+        self.folder_fold = fold("Folder of images", self.folder)
+        self.objects_fold = fold("Objects: size and parting", self.objects)
         body = QWidget()
         layout = column(body, spacing=10, margin=8)
-        layout.addWidget(row_of({"Image": self.image, "Model": beside(self.models, self.open_button)}))
+        model = beside(self.models, self.open_button)
+        self.source = row_of({"Image": self.image, "Model": model, "Clusters are": self.clusters})
+        layout.addWidget(self.source)
         layout.addWidget(self.forms[0])
         layout.addWidget(beside(self.button, self.train_button, equal=True))
         layout.addWidget(self.why)
         layout.addWidget(self.runner)
         layout.addWidget(self.results)
         layout.addWidget(self.objects_fold)
+        layout.addWidget(self.folder_fold)
         layout.addWidget(fold("Image and region", self.options))
         layout.addWidget(fold("Advanced", self.forms[1]))
         layout.addStretch(1)
@@ -338,11 +484,14 @@ class SegmentWidget(Dock):
         self.open_button.clicked.connect(lambda: self.models.open())
         self.models.refused.connect(self.runner.say)
         self.models.currentIndexChanged.connect(self._model_chosen)
+        self.clusters.currentIndexChanged.connect(self._take_own)
         self.button.clicked.connect(self.segment)
         self.train_button.clicked.connect(self.train_and_segment)
         self.save_button.clicked.connect(lambda: self.save())
         self.discard.clicked.connect(self.discard_painted)
         self.learn_button.clicked.connect(self.learn)
+        self.results.background.toggled.connect(self._background)
+        self.results.count.clicked.connect(self.objects.show_objects)
         self.table.chosen.connect(self.objects.follow)
         for which, action in self.results.shows.items():
             action.triggered.connect(lambda _=False, which=which: self.show_extra(which))
@@ -353,14 +502,13 @@ class SegmentWidget(Dock):
         self.live.previewed.connect(self._previewed)
         self.live.settled.connect(self._settled)
         self.live.dropped.connect(self._dropped)
-        self.view.moved.connect(self._moved)
-        self.view.touched.connect(self._touched)
-        self.view.closed.connect(lambda: self._show(None))
-        self.view.removed.connect(self._removed)
-        heed(self, current().changed, self._trained)
         self.table.edited.connect(lambda name, given: self.edit(name, *given))
-        self.view.made.connect(lambda layer: strokes.watch(layer, self._touched, self))
-        self.view.made.connect(lambda layer: touch.listen(layer, self.table.choose, self.table.act))
+        heed(self, touch.HANDS.pointed, self._pointed)
+        heed(self, touch.HANDS.asked, self._key)
+        heed(self, current().changed, self._held)
+        heed(self, self._viewer.layers.events.removed, self._removed)
+        heed(self, self._viewer.layers.selection.events.active, self._activated)
+        self._model_shown()
         for form in self.forms:
             form.changed.connect(self._changed)
             form.released.connect(lambda: self.live.want(quick=False))

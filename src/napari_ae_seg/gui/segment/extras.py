@@ -9,11 +9,12 @@ import numpy as np
 from napari_ae_seg.core.progress import Progress
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_ae_seg.gui.parts.jobs import Reporter
     from napari_ae_seg.gui.parts.results import Result
+
+    from .view import View
 
 NAMES = {"confidence": "Confidence", "segmented": "Segmented image", "latents": "Latents as colours"}
 
@@ -30,18 +31,16 @@ def picture(result: Result, which: str, report: Reporter) -> list[tuple[np.ndarr
     return drawn
 
 
-def show(viewer: Viewer, drawn: list[tuple[np.ndarray, dict[str, Any]]]) -> list[Layer]:
-    """The pictures as layers below the labels; one of the same name is replaced in place."""
-    layers = []
-    for array, about in drawn:
-        if about["name"] in viewer.layers and viewer.layers[about["name"]].data.shape == array.shape:
-            viewer.layers[about["name"]].data = array
-            layers.append(viewer.layers[about["name"]])
+def show(viewer: Viewer, view: View, which: str, drawn: list[tuple[np.ndarray, dict[str, Any]]]) -> None:
+    """The pictures as layers; one that was drawn of the same before is drawn anew in place."""
+    for number, (array, about) in enumerate(drawn):
+        layer = view.kept((which, number), viewer)
+        if layer is not None and layer.data.shape == array.shape:
+            layer.data = array
         else:
             active = viewer.layers.selection.active
-            layers.append(viewer.add_image(array, **about))
+            view.keep((which, number), viewer.add_image(array, **about))
             viewer.layers.selection.active = active
-    return layers
 
 
 def _confidence(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:

@@ -1,18 +1,23 @@
-"""Objects of a result: counted while their options change, then shown as a Labels layer of their own."""
+"""Objects of a result: counted on request, or while their options are in sight, and shown as a Labels layer."""
 
 from __future__ import annotations
 
+import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QPushButton, QWidget
+from napari.layers import Labels
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 from superqt.utils import QSignalDebouncer
 
 from napari_ae_seg.config import ObjectsConfig
 from napari_ae_seg.core.progress import Progress
 from napari_ae_seg.gui.parts.controls import tooltip
-from napari_ae_seg.gui.parts.forms import Form, column, read, sentence
+from napari_ae_seg.gui.parts.forms import Form, column, read
+from napari_ae_seg.gui.parts.history import History
 from napari_ae_seg.gui.parts.jobs import Job
+from napari_ae_seg.gui.session import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,55 +26,65 @@ if TYPE_CHECKING:
 
     from napari_ae_seg.gui.parts.jobs import Reporter
     from napari_ae_seg.gui.parts.results import Result
+    from napari_ae_seg.segmenter.segments import Segments
 
-Found = list[tuple[np.ndarray, dict[str, list[Any]]]]
-"""Per image the objects and their table."""
+    from .view import View
+
+Found = tuple[np.ndarray, dict[str, list[Any]]]
+"""The objects of one image and their table."""
+
+Question = tuple["Result", tuple[int, ...], bool, ObjectsConfig]
+"""In what objects are looked for, in which clusters, whether these are taken together, and how."""
 
 REST_MS = 250
 """How long the options must rest before the objects are counted anew."""
 
+TIP = (
+    "Show each object in a colour of its own, with a table of sizes and centres: what touches within the rows "
+    "selected, or within all that is in sight."
+)
+
 
 class Objects(QWidget):
-    """The options for objects, how many they give, and a button that shows them."""
+    """The options for objects; `button` shows them and `says` tells how many there are."""
 
-    def __init__(self, viewer: Viewer, chosen: Callable[[], list[int]], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        chosen: Callable[[], list[int]],
+        button: QPushButton,
+        says: QLabel,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._chosen = chosen
-        self._result: Result | None = None
-        self._found: Found = []
+        self._view: View | None = None
+        self._found: tuple[Question, list[Found]] | None = None
+        self._wanted = False
         self._job: Job | None = None
         self.form = Form(ObjectsConfig, ObjectsConfig.model_fields)
-        self.count = sentence()
-        self.button = QPushButton("Show objects")
+        self.button, self.count = button, says
+        self.button.setToolTip(tooltip(TIP))
         self._rest = QSignalDebouncer(parent=self)
         self._rest.setTimeout(REST_MS)
         self._rest.triggered.connect(self._look)
-        layout = column(self)
-        for widget in (self.form, self.count, self.button):
-            layout.addWidget(widget)
+        column(self).addWidget(self.form)
         self.form.changed.connect(self.follow)
-        self.button.clicked.connect(self.show_objects)
         self.take(None)
 
-    @property
-    def waiting(self) -> bool:
-        """Whether the objects are still being counted."""
-        return self._job is not None
-
-    def take(self, result: Result | None) -> None:
-        """Look for objects in `result` from now on."""
-        self._result = result
+    def take(self, view: View | None) -> None:
+        """Look for objects in what `view` shows from now on."""
+        if view is not self._view:
+            self._wanted = False
+        self._view = view
         self.follow()
 
     def follow(self, *_: Any) -> None:
-        """The options, the result or the clusters chosen have changed."""
+        """The options, the result or the clusters chosen have changed: count, if anybody sees it."""
         self.form.show_relevant(self.form.values())
-        self._found = []
-        self.button.setEnabled(False)
-        self.button.setToolTip(tooltip("Segment an image first." if self._result is None else "Being counted."))
-        self.count.setText("")
-        if self.isVisible() and self._result is not None:
+        self._tell("")
+        if self.isVisible() and self._view is not None:
             self._rest.throttle()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
@@ -78,13 +93,9 @@ class Objects(QWidget):
         self.follow()
 
     def show_objects(self) -> None:
-        """Show the objects counted last, one layer per image."""
-        assert self._result is not None  # else the button is grey
-        for (labels, table), segments in zip(self._found, self._result.segments, strict=True):
-            name = f"{segments.name} objects"
-            if name in self._viewer.layers:
-                self._viewer.layers.remove(name)
-            self._viewer.add_labels(labels, name=name, features=table, **segments.transform)
+        """Show the objects, one layer per image; they are counted first."""
+        self._wanted = True
+        self._look()
 
     def stop(self) -> None:
         """Count no more."""
@@ -92,34 +103,83 @@ class Objects(QWidget):
         if self._job is not None:
             self._job.stop()
 
+    def _question(self) -> Question | None:
+        """What is asked now; ValueError if the options contradict each other."""
+        if self._view is None:
+            return None
+        result = self._view.result
+        clusters, segments = self._chosen(), result.segments[0]
+        together = not clusters and bool(segments.hidden)  # all that is not background, be it bright or dim
+        return result, tuple(clusters or in_sight(segments)), together, read(ObjectsConfig, self.form)
+
     def _look(self) -> None:
         if self._job is not None:
             self._rest.throttle()
             return
-        result, clusters = self._result, self._chosen()
-        if result is None:
-            return
         try:
-            config = read(ObjectsConfig, self.form)
+            question = self._question()
         except ValueError as error:
-            self.count.setText(str(error))
+            self._wanted = False
+            self._tell(str(error))
             return
-        job = self._job = Job("Counting objects", lambda report: find(result, clusters, config, report), self, True)
-        job.returned.connect(lambda found: self._counted(result, clusters, config, found))
-        job.failed.connect(self.count.setText)
+        if question is None:
+            return
+        if self._found is not None and _same(self._found[0], question):
+            self._counted(self._found[1])
+            return
+        job = self._job = Job("Counting objects", lambda report: find(*question, report), self, quiet=True)
+        job.returned.connect(lambda found: self._answered(question, found))
+        job.failed.connect(self._failed)
         job.ended.connect(self._over)
+        self._tell("Counting…")
         job.start()
 
-    def _counted(self, result: Result, clusters: list[int], config: ObjectsConfig, found: Found) -> None:
-        if result is not self._result or clusters != self._chosen() or config != read(ObjectsConfig, self.form):
+    def _answered(self, question: Question, found: list[Found]) -> None:
+        self._found = question, found
+        try:
+            now = self._question()
+        except ValueError:
+            now = None
+        if now is not None and _same(now, question):
+            self._counted(found)
+        else:
             self._rest.throttle()
-            return
-        self._found = found
+
+    def _counted(self, found: list[Found]) -> None:
         count = sum(len(table["index"]) for _, table in found)
-        where = f"in {len(clusters)} of the clusters" if clusters else "in all clusters; select rows above for some"
-        self.count.setText(f"{count} object{'s' * (count != 1)} {where}.")
-        self.button.setEnabled(count > 0)
-        self.button.setToolTip(tooltip("Show each object in a colour of its own, with a table of sizes and centres."))
+        hidden = self._view is not None and self._view.result.segments[0].hidden
+        where = " in the rows selected" if self._chosen() else "; what is hidden is not counted" if hidden else ""
+        self._tell(f"{count} object{'s' * (count != 1)}{where}.")
+        if self._wanted and count:
+            self._show(found)
+        self._wanted = False
+
+    def _show(self, found: list[Found]) -> None:
+        view = self._view
+        assert view is not None  # else nothing was counted
+        for number, ((labels, table), segments) in enumerate(zip(found, view.result.segments, strict=True)):
+            history = view.objects.get(number)
+            if history is not None and _untouched(history, labels, self._viewer):
+                history.write(labels, (labels, table))
+                history.layer.features = table
+            else:
+                view.objects[number] = self._made(labels, table, segments)
+
+    def _made(self, labels: np.ndarray, table: dict[str, list[Any]], segments: Segments) -> History:
+        active = self._viewer.layers.selection.active
+        layer = Labels(labels.copy(), name=f"{segments.name} objects", features=table, **segments.transform)
+        self._viewer.add_layer(layer)
+        if active is not None:  # whoever works with the clusters goes on with them
+            self._viewer.layers.selection.active = active
+        return History(layer, (labels, table), partial(_moved, weakref.ref(layer)))
+
+    def _failed(self, text: str) -> None:
+        self._wanted = False
+        self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        self.count.setText(text)
+        self.count.setVisible(bool(text))
 
     def _over(self) -> None:
         if self._job is not None:
@@ -127,14 +187,41 @@ class Objects(QWidget):
         self._job = None
 
 
-def find(result: Result, clusters: list[int], config: ObjectsConfig, report: Reporter) -> Found:
+def find(
+    result: Result, clusters: tuple[int, ...], together: bool, config: ObjectsConfig, report: Reporter
+) -> list[Found]:
     """The objects of every image: each sample of it (a time point, say) has objects of its own."""
     report(Progress("counting", 0, 0))
-
-    found: Found = []
+    found: list[Found] = []
     for number, segments in enumerate(result.segments):
-        image = result.request.stack[number].image
         report.check()
-        objects = segments.objects(image, clusters or None, config)
+        objects = segments.objects(result.request.stack[number].image, clusters, config, together)
         found.append((objects.labels, objects.table))
     return found
+
+
+def _moved(held: weakref.ref[Labels], state: Found) -> None:
+    """An undo or redo brought other objects back: so it does their table."""
+    layer = held()
+    if layer is not None:
+        layer.features = state[1]
+
+
+def in_sight(segments: Segments) -> list[int]:
+    """The labels that are not hidden; all if none is in sight."""
+    labels = list(segments.table["index"])
+    return [label for label in labels if label not in segments.hidden] or labels
+
+
+def _untouched(history: History, labels: np.ndarray, viewer: Viewer) -> bool:
+    """Whether a layer of objects holds what was put there, and nobody refers to it: then it may be counted anew."""
+    if not history.alive or history.layer not in viewer.layers or history.layer in current().numbered:
+        return False
+    before, table = history.state
+    layer = history.layer
+    same = layer.data.shape == labels.shape and list(layer.features.columns) == list(table)
+    return same and np.array_equal(layer.data, before)
+
+
+def _same(one: Question, other: Question) -> bool:
+    return one[0] is other[0] and one[1:] == other[1:]

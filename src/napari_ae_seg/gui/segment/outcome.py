@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QMenu, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QMenu, QPushButton, QWidget
+from superqt.utils import signals_blocked
 
 from napari_ae_seg.gui.parts.controls import tooltip
 from napari_ae_seg.gui.parts.forms import beside, column, sentence
@@ -14,6 +15,7 @@ STROKES_TIP = (
     "Take the brush, on a layer of strokes above the image: paint a few in the number of a cluster, or of a new one "
     "(M in napari)."
 )
+BACKGROUND_TIP = "What lies plain around the things in the image; it is left clear, and no object is counted in it."
 LEARN_TIP = "The pixels you painted stay, and the rest of the image follows them. One step to undo."
 NOTHING_PAINTED = "Nothing is painted yet: correct the labels with napari's brush, or press “Paint strokes”."
 
@@ -25,6 +27,10 @@ class Outcome(QWidget):
         super().__init__(parent)
         self.says = sentence()
         self.table = ClusterTable()
+        self.background = QCheckBox("Show background")
+        self.background.setToolTip(tooltip(BACKGROUND_TIP))
+        self.count = QPushButton("Count objects")
+        self.counted = sentence()
         self.strokes = QPushButton("Paint strokes")
         self.strokes.setToolTip(tooltip(STROKES_TIP))
         self.learn = QPushButton("Learn from my edits")
@@ -38,9 +44,17 @@ class Outcome(QWidget):
         layout = column(self)
         layout.addWidget(self.says)
         layout.addWidget(self.table)
+        layout.addWidget(beside(self.count, self.background, equal=True))
+        layout.addWidget(self.counted)
         layout.addWidget(beside(self.strokes, self.learn, equal=True))
         layout.addWidget(self.discard)
         layout.addWidget(beside(self.show_menu, self.copy_menu, self.save, equal=True))
+
+    def offer_background(self, background: int | None, hidden: frozenset[int]) -> None:
+        """Offer to show the background that was found, if one was."""
+        self.background.setVisible(background is not None)
+        with signals_blocked(self.background):
+            self.background.setChecked(background is not None and background not in hidden)
 
     def offer(self, painted: int, taught: bool, given: bool, live: bool) -> None:
         """Offer what can be done with `painted` pixels.

@@ -1,22 +1,27 @@
-"""The labels layers that show a result: made once, then changed in undoable steps, with their colours and table."""
+"""The labels layers that show a result: made once, then changed in undoable steps, with their colours and table.
+
+A view belongs to its layers, not to a dock: it lives as long as they do, and whoever holds one of them finds it.
+"""
 
 from __future__ import annotations
 
+import itertools
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QObject, Signal
+from psygnal import Signal
 
 from napari_ae_seg.core.colors import color as color_of
 from napari_ae_seg.gui.parts.history import History
-from napari_ae_seg.gui.parts.layers import heed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
     from napari_ae_seg.gui.parts.results import Result
@@ -27,110 +32,135 @@ NEXT = 10
 """Numbers above the highest label that have a colour already, for new labels to be painted."""
 
 
-class View(QObject):
-    """Shows the segments of a result, one layer per image, and knows what the person painted on them."""
+class View:
+    """Shows a result, one layer per image, and knows what the person painted on them."""
 
-    made = Signal(object)  # a new labels layer
-    moved = Signal(object)  # the Result that the picture shows again after an undo or redo
+    moved = Signal()  # an undo or redo brought another result back
     touched = Signal()  # something was painted, undone or given up
-    closed = Signal()  # a layer that shows the result was removed
-    removed = Signal(object)  # any layer was removed
 
-    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
+    def __init__(self, viewer: Viewer, result: Result) -> None:
+        self.result = result
+        self.objects: dict[int, History] = {}
+        """The layers of objects, by the number of the image."""
+        self._kept: dict[Any, weakref.ref[Any]] = {}
         self._histories: list[History] = []
-        heed(self, viewer.layers.events.removed, self._removed)
+        self._following = False
+        self._used = 0
+        self.use()
+        for number, segments in enumerate(result.segments):
+            layer = make_layer(segments)
+            self._histories.append(History(layer, result, partial(self._moved, number)))
+            self.watch(layer)
+            viewer.add_layer(layer)
+
+    def use(self) -> None:
+        """Take note that the person works with it now."""
+        self._used = next(_CLOCK)
+
+    @property
+    def shown(self) -> list[tuple[int, History, Segments]]:
+        """Per layer there is: the number of its image, its history, its segments."""
+        pairs = enumerate(zip(self._histories, self.result.segments, strict=True))
+        return [(number, history, segments) for number, (history, segments) in pairs if history.alive]
 
     @property
     def layers(self) -> list[Labels]:
         """The layers that show the result."""
-        return [history.layer for history in self._histories]
-
-    @property
-    def histories(self) -> list[History]:
-        """The history of each of the layers."""
-        return list(self._histories)
+        return [history.layer for _, history, _ in self.shown]
 
     @property
     def painted(self) -> int:
         """How many pixels the person painted."""
-        return sum(int(np.count_nonzero(history.painted)) for history in self._histories)
+        return sum(int(np.count_nonzero(history.painted)) for _, history, _ in self.shown)
+
+    def within(self, viewer: Viewer) -> bool:
+        """Whether `viewer` shows any of its layers."""
+        return any(layer in viewer.layers for layer in self.layers)
+
+    def fits(self, result: Result) -> bool:
+        """Whether `result` can be shown in these layers: the same images, and as many pixels in the same place."""
+        if result.request.images.layers != self.result.request.images.layers:
+            return False
+        return len(self._histories) == len(result.segments) and all(
+            _alike(one, new := result.segments[number])
+            and new.labels.max(initial=0) <= np.iinfo(history.layer.data.dtype).max
+            and history.layer.data.shape == new.labels.shape
+            for number, history, one in self.shown
+        )
 
     def show(self, result: Result) -> None:
-        """Show `result`: in the layers there are, as one step to undo, or in new ones."""
-        if not self._fits(result.segments):
-            self._start(result)
-            return
-        for history, segments in zip(self._histories, result.segments, strict=True):
+        """Show `result`, which fits, as one step to undo."""
+        self.result = result
+        for _, history, segments in self.shown:
             history.write(segments.labels, result)
             dress(history.layer, segments)
         self.touched.emit()
 
     def preview(self, result: Result) -> None:
         """Show `result` for the moment; `show` or `forget_preview` follows."""
-        if self._fits(result.segments):
-            for history, segments in zip(self._histories, result.segments, strict=True):
-                color(history.layer, segments)
-                history.preview(segments.labels)
+        if self.fits(result):
+            for number, history, _ in self.shown:
+                color(history.layer, result.segments[number])
+                history.preview(result.segments[number].labels)
 
     def forget_preview(self) -> None:
         """Show again what was there before the preview."""
-        for number, history in enumerate(self._histories):
+        for _, history, segments in self.shown:
             history.forget_preview()
-            dress(history.layer, history.state.segments[number])
-
-    def note(self, result: Result) -> None:
-        """Show what changes no pixel, such as a name, as one step to undo."""
-        for history, segments in zip(self._histories, result.segments, strict=True):
-            history.note(result)
             dress(history.layer, segments)
 
     def discard_painted(self) -> None:
         """Put the clusters back where the person painted."""
-        for number, history in enumerate(self._histories):
+        for _, history, segments in self.shown:
             if history.painted.any():
-                history.write(history.state.segments[number].labels, history.state, keep_painted=False)
+                history.write(segments.labels, self.result, keep_painted=False)
         self.touched.emit()
 
-    def start_anew(self) -> None:
-        """Leave the layers as they are; the next result gets new ones."""
-        for history in self._histories:
-            history.end()
-            history.layer.events.paint.disconnect(self._painted)
-        self._histories = []
+    def watch(self, layer: Labels) -> None:
+        """Take what is painted on `layer` as painted on this result."""
+        _VIEWS[layer] = self
+        for signal in (layer.events.paint, layer.events.set_data):
+            signal.connect(self._painted)
 
-    def _fits(self, segments: Sequence[Segments]) -> bool:
-        layers = self.layers
-        if not layers or [layer.data.shape for layer in layers] != [one.labels.shape for one in segments]:
-            return False
-        pairs = zip(layers, segments, strict=True)
-        return all(one.labels.max(initial=0) <= np.iinfo(layer.data.dtype).max for layer, one in pairs)
+    def keep(self, what: Any, layer: Layer) -> None:
+        """Remember `layer` as the one that shows `what` of this result."""
+        self._kept[what] = weakref.ref(layer)
 
-    def _start(self, result: Result) -> None:
-        self.start_anew()
-        for number, segments in enumerate(result.segments):
-            layer = make_layer(segments)
-            self._viewer.add_layer(layer)
-            history = History(layer, result, partial(self._moved, number))
-            layer.events.paint.connect(self._painted)
-            self._histories.append(history)
-            self.made.emit(layer)
-        self.touched.emit()
+    def kept(self, what: Any, viewer: Viewer) -> Any:
+        """The layer that shows `what` of this result, if `viewer` has it; its name may be another by now."""
+        layer = self._kept[what]() if what in self._kept else None
+        return layer if layer is not None and layer in viewer.layers else None
 
     def _moved(self, number: int, result: Any) -> None:
-        dress(self._histories[number].layer, result.segments[number])
-        self.moved.emit(result)
-        self.touched.emit()
+        """An undo or redo of one layer: the others go along."""
+        if self._following:
+            return
+        self._following = True
+        self.result = result
+        for other, history, segments in self.shown:
+            if other != number:
+                history.follow(result)
+            dress(history.layer, segments)
+        self._following = False
+        self.moved.emit()
 
     def _painted(self, _: Any = None) -> None:
         self.touched.emit()
 
-    def _removed(self, event: Any) -> None:
-        if event.value in self.layers:
-            self.start_anew()
-            self.closed.emit()
-        self.removed.emit(event.value)
+
+def view_of(layer: Any) -> View | None:
+    """The view that `layer`, one of labels or strokes, belongs to."""
+    return _VIEWS.get(layer) if isinstance(layer, Labels) else None
+
+
+def view_on(viewer: Viewer, image: Layer | None) -> View | None:
+    """The view of `image`, the first of its images, that was worked with last."""
+    found = [view for view in _views(viewer) if view.result.request.images.layers[0] is image]
+    return max(found, key=lambda view: view._used, default=None)
+
+
+def _views(viewer: Viewer) -> Iterator[View]:
+    return (view for layer in viewer.layers if (view := view_of(layer)) is not None and layer in view.layers)
 
 
 def make_layer(segments: Segments) -> Labels:
@@ -170,3 +200,13 @@ def _colormap(segments: Segments) -> DirectLabelColormap:
 
 def _same(a: dict[Any, Any], b: dict[Any, Any]) -> bool:
     return a.keys() == b.keys() and all(np.allclose(a[key], b[key]) for key in a)
+
+
+def _alike(one: Segments, other: Segments) -> bool:
+    """Whether two segments have the same pixels in the same place."""
+    places = zip(one.transform.values(), other.transform.values(), strict=False)
+    return one.labels.shape == other.labels.shape and all(str(a) == str(b) for a, b in places)
+
+
+_VIEWS: weakref.WeakKeyDictionary[Layer, View] = weakref.WeakKeyDictionary()
+_CLOCK = itertools.count(1)

@@ -32,7 +32,8 @@ def segment(request: Request, report: Reporter) -> Result:
         segmenter = segmenter.recluster(**changed)
         changes = (("recluster", changed),)
     prepared, segments = _label(segmenter, request.stack, report)
-    return Result(request, segmenter, prepared, segments, changes)
+    result = Result(request, segmenter, prepared, segments, changes)
+    return _without_background(result, report) if result.live else result
 
 
 def train_and_segment(request: Request, report: Reporter) -> Result:
@@ -55,7 +56,8 @@ def change(result: Result, config: SegmentationConfig, quick: bool, report: Repo
     if not changed:
         return result
     if calls.at("encode"):
-        return segment(replace(result.request, config=config, refit=True), report)
+        shown = result.background is not None and result.background not in result.segmenter.edits.hidden
+        return segment(replace(result.request, config=config, refit=True, clear=not shown), report)
     segmenter = result.segmenter.recluster(**changed)
     if calls.at("apply"):
         prepared, segments = _label(segmenter, result.request.stack, report)
@@ -90,6 +92,18 @@ def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: 
 def differences(own: SegmentationConfig, config: SegmentationConfig) -> dict[str, Any]:
     """The fields of `config` that are not those of `own`."""
     return {name: value for name, value in config if value != getattr(own, name)}
+
+
+def _without_background(result: Result, report: Reporter) -> Result:
+    """The result whose plain background, if the first image has one, is not painted over."""
+    from napari_ae_seg.segmenter.background import plain_background
+
+    segmenter, request = result.segmenter, result.request
+    found = plain_background(result.segments[0], request.stack.images[0])
+    result = replace(result, background=found)
+    if found is None or not request.clear or found in segmenter.edits.hidden:
+        return result
+    return relabel(result, segmenter.hide(found), ("hide", (found,)), False, report)
 
 
 def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[Any, ...], tuple[Segments, ...]]:

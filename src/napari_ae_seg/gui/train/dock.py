@@ -193,15 +193,16 @@ class TrainWidget(Dock):
         training, network = (self.plan.training, self.plan.network) if anew else (None, None)
         self.fit = None
         name = f"trained on {self.plan.images.layers[0].name}"
-        current().update(model=model, trained=Model(name, None, model, training, network))
+        made = Model(name, None, model, training, network)
+        current().hold(made)
+        current().update(model=model, trained=made)
         self._enable()
 
     def _was_saved(self, path: Path) -> None:
         self._saved = path
         self.history.refresh()
-        self.start.refresh()
-        current().update(trained=Model(path.stem, path))
-        self.runner.say(f"Saved as {path.name}.")
+        current().hold(Model(path.stem, path))
+        self.runner.say(f"Saved as {path}.")
 
     def _choose_preset(self, *_: Any) -> None:
         name = self.preset.currentData()

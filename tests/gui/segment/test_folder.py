@@ -1,0 +1,52 @@
+"""A folder of images is labelled in the background: every file is either labelled or told of."""
+
+import numpy as np
+import tifffile
+
+from ..conftest import blobs, press, settle
+
+
+def folder(tmp_path, **files):
+    for name, array in files.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", array)
+    out = tmp_path / "out"
+    out.mkdir()
+    return out
+
+
+def rest(qtbot, dock):
+    qtbot.waitUntil(lambda: not dock.folder.runner.running, timeout=60_000)
+    settle(qtbot, dock)
+
+
+def test_every_image_is_labelled_as_the_one_shown_and_bad_ones_are_listed(segmented, qtbot, tmp_path, image):
+    dock, labels = segmented
+    out = folder(tmp_path, same=image, other=blobs(seed=3), a_labels=np.ones((9, 9), np.uint8))
+    (tmp_path / "broken.tif").write_bytes(b"nothing of use")
+    dock.folder.label(str(tmp_path), str(out))
+    rest(qtbot, dock)
+    assert sorted(path.name for path in out.iterdir()) == ["other_labels.tif", "same_labels.tif"]
+    assert (tifffile.imread(out / "same_labels.tif") == labels.data).all()
+    assert dock.folder.says.text() == "2 labelled, 1 failed."
+    assert dock.folder.list.item(0).text().startswith("✗ broken.tif")
+
+
+def test_labels_that_are_there_already_stay(segmented, qtbot, tmp_path, image):
+    dock, _ = segmented
+    out = folder(tmp_path, same=image)
+    (out / "same_labels.tif").write_bytes(b"mine")
+    dock.folder.label(str(tmp_path), str(out))
+    rest(qtbot, dock)
+    assert (out / "same_labels.tif").read_bytes() == b"mine"
+    assert "is there already" in dock.folder.list.item(0).text()
+
+
+def test_a_folder_can_be_stopped(segmented, qtbot, tmp_path, image):
+    dock, _ = segmented
+    out = folder(tmp_path, **{f"image{number}": image for number in range(40)})
+    dock.folder.label(str(tmp_path), str(out))
+    qtbot.waitUntil(lambda: dock.folder.list.count() > 0, timeout=60_000)
+    press(qtbot, dock.folder.runner.stop_button)
+    rest(qtbot, dock)
+    assert 0 < len(list(out.iterdir())) < 40
+    assert not [path for path in out.iterdir() if not path.name.endswith("_labels.tif")]
