@@ -22,7 +22,9 @@ def folder(tmp_path):
 def test_bad_images_are_listed_and_the_others_are_read(folder):
     (folder / "bad.tif").write_bytes(b"no image at all")
     tifffile.imwrite(folder / "rgb.tif", np.zeros((8, 9, 3), "u1"), photometric="rgb")
+    tifffile.imwrite(folder / "a_labels.tif", np.zeros((8, 9), "u1"))
     batch = read_batch([folder])
+    assert "1 file *_labels.* in" in batch.stack.assumed
     assert [path.name for path in batch.paths] == ["a.tif", "b.tif", "c.tif"]
     assert [image.name for image in batch.stack.images] == ["a", "b", "c"]
     assert {path.name for path in batch.failures} == {"bad.tif", "rgb.tif"}

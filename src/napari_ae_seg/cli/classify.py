@@ -12,6 +12,7 @@ import typer
 
 from napari_ae_seg.config import ClassificationConfig
 from napari_ae_seg.core.errors import ImageReadError
+from napari_ae_seg.images.destinations import stem_of
 
 from .console import Talk
 from .options import Command, Images, configured, option, switch, takes
@@ -19,7 +20,7 @@ from .outputs import label_files
 
 if TYPE_CHECKING:
     from napari_ae_seg.classifier import Classified, Classifier
-    from napari_ae_seg.images.stack import Stack
+    from napari_ae_seg.images.stack import Image, Stack
 
 HEADINGS = ("file", "image", "path", "label", "slice", "index", "class")
 """Words by which the first line of a table is known to be its heading."""
@@ -57,6 +58,7 @@ def train(
     if labels and config.slices:
         raise typer.BadParameter("--slices: with --labels the objects have classes, not the slices; leave out one")
     with Talk("classify train", fields) as talk:
+        talk.check([*_with_folders(sources), classes, encoder, *(labels or [])], {"--model": [model]})
         from napari_ae_seg.autoencoder.model import Autoencoder
         from napari_ae_seg.classifier import Classifier
 
@@ -65,7 +67,6 @@ def train(
             named = _told(classes, stack, "label" if labels else "slice" if config.slices else "")
         else:
             stack, named = _by_folder(sources, config, talk)
-        talk.check([*sources, *(labels or []), classes, encoder], {"--model": [model]})
         arrays = _label_arrays(labels or [], stack)
         talk.account.configs(config)
         with talk.account.stage("fit"):
@@ -93,7 +94,9 @@ def apply(
     """Recognise the classes of IMAGES with a classifier."""
     if out.suffix.lower() != ".csv":
         raise typer.BadParameter(f"--out: the classes are written as a table, .csv, got {out.name}")
+    files = label_files(images, labels_out) if labels_out else {}
     with Talk("classify apply", fields) as talk:
+        talk.check([*images, model, *(labels or [])], {"--out": [out], "--labels-out": list(files.values())})
         from napari_ae_seg.classifier import Classifier
 
         with talk.account.stage("load"):
@@ -102,8 +105,6 @@ def apply(
             ask = "give their label images with --labels" if not labels else "leave out --labels"
             raise typer.BadParameter(f"{model.name} tells {classifier.kind} apart: {ask}")
         stack = talk.read(images, classifier.model.ndim)
-        written = label_files(stack, labels_out) if labels_out else []
-        talk.check([*images, model, *(labels or [])], {"--out": [out], "--labels-out": written})
         arrays = _label_arrays(labels or [], stack)
         with talk.account.stage("classify"):
             found = classifier.apply(stack, arrays, talk.report)
@@ -111,7 +112,7 @@ def apply(
         talk.say(f"{out}: {found.sentence}")
         talk.account.facts["classes"] = {name: found.names.count(name) for name in found.classes}
         if labels_out:
-            _write(found, stack, labels_out, talk)
+            _write(found, stack, [files[place] for place in talk.places], talk)
         talk.say_cost()
 
 
@@ -198,7 +199,7 @@ def _label_arrays(labels: Sequence[Path], stack: Stack) -> list[Any] | None:
         return None
     files = list(labels)
     if len(labels) == 1 and labels[0].is_dir() and labels[0].suffix != ".zarr":
-        files = [_beside(labels[0], image.name) for image in stack.images]
+        files = [_beside(labels[0], image) for image in stack.images]
     if len(files) != len(stack):
         raise typer.BadParameter(f"--labels: {len(stack)} images need as many label images, got {len(files)}")
     found = []
@@ -208,11 +209,11 @@ def _label_arrays(labels: Sequence[Path], stack: Stack) -> list[Any] | None:
     return found
 
 
-def _beside(folder: Path, name: str) -> Path:
-    stem = name.split(".")[0]
-    fits = [file for file in sorted(folder.iterdir()) if file.name.split(".")[0] in (stem, f"{stem}_labels")]
+def _beside(folder: Path, image: Image) -> Path:
+    stem = stem_of(image.path) if image.path else image.name
+    fits = [file for file in sorted(folder.iterdir()) if stem_of(file) in (stem, f"{stem}_labels")]
     if len(fits) != 1:
-        raise ImageReadError(f"the folder {folder.name!r} holds {len(fits)} label images for {name!r}, one is needed")
+        raise ImageReadError(f"the folder {folder.name!r} holds {len(fits)} label images for {stem!r}, one is needed")
     return fits[0]
 
 
@@ -258,12 +259,17 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     return "\n".join(lines)
 
 
-def _write(found: Classified, stack: Stack, out: Path, talk: Talk) -> None:
+def _write(found: Classified, stack: Stack, paths: Sequence[Path], talk: Talk) -> None:
     """The number of the class at every pixel, as label images."""
     from napari_ae_seg.images.formats.write import write_labels
 
-    for number, path in enumerate(label_files(stack, out)):
+    for number, path in enumerate(paths):
         with talk.account.stage("write"):
             write_labels(path, found.of(number).class_labels, stack.images[number])
     numbers = ", ".join(f"{number} {name}" for number, name in enumerate(found.classes, 1))
-    talk.say(f"{out}: {numbers}")
+    talk.say(f"{paths[0] if len(paths) == 1 else paths[0].parent}: {numbers}")
+
+
+def _with_folders(sources: Sequence[Path]) -> list[Path]:
+    """The sources, and the folders in them."""
+    return [*sources, *(item for source in sources if source.is_dir() for item in source.iterdir() if item.is_dir())]

@@ -6,10 +6,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from napari_ae_seg.core.errors import AeSegError, DestinationError, ImageReadError
 from napari_ae_seg.core.progress import Progress, Report, silent
 
 from .options import numbers
-from .outputs import Account, peak_memory, shapes
+from .outputs import ENDINGS, Account, peak_memory, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,24 +35,40 @@ class Talk:
         self._bar: Any = None
         self._stage = ""
         self._told = time.monotonic()
+        self.places: tuple[Path, ...] = ()
+        """Of the images that could be read."""
+        self.failures: dict[Path, str] = {}
+        """Why an image could not be done, while the others are."""
 
     def __enter__(self) -> Talk:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.finish()
-        if kind is None and self._path:
+        if kind is not None:
+            return
+        if self.failures:
+            self.account.facts["failures"] = {str(path): why for path, why in self.failures.items()}
+        if self._path:
             self.account.write(self._path)
+        if self.failures:
+            for why in self.failures.values():
+                print(f"failed: {why}", file=sys.stderr)
+            done = len(set(self.places) - set(self.failures))
+            raise AeSegError(f"{len(self.failures)} images could not be done (listed above), {done} are done")
 
     @property
     def reports(self) -> bool:
         """Whether an account of the run is asked for."""
         return self._path is not None
 
-    def read(self, images: Sequence[Path], ndim: int = 0) -> Stack:
-        """The stack of `images`, read as the options say; device and threads are settled with it."""
+    def read(self, images: Sequence[Path], ndim: int = 0, carry_on: bool = False) -> Stack:
+        """The stack of `images`, read as the options say; device and threads are settled with it.
+
+        With `carry_on` an image that cannot be read becomes one of the `failures`, and the others go on.
+        """
         from napari_ae_seg.core import devices as known
-        from napari_ae_seg.images.stack import read
+        from napari_ae_seg.images.batch import read_batch
 
         asked = self._fields
         chosen, threads = known.resolve(asked.get("device", "auto")), known.use_threads(asked.get("threads", 0))
@@ -59,9 +76,11 @@ class Talk:
         spacing = numbers(asked.get("spacing"), float, "--spacing")
         channels = numbers(asked.get("channels"), int, "--channels")
         with self.account.stage("read"):
-            paths = [str(path) for path in images]
-            source = paths[0] if len(paths) == 1 else paths
-            stack = read(source, asked.get("axes"), ndim=ndim, spacing=spacing, channels=channels, roi=asked.get("roi"))
+            options = {"ndim": ndim, "spacing": spacing, "channels": channels, "roi": asked.get("roi")}
+            batch = read_batch(images, asked.get("axes"), **options)
+        if batch.failures and not carry_on:
+            raise ImageReadError(next(iter(batch.failures.values())))
+        self.places, self.failures, stack = batch.paths, dict(batch.failures), batch.stack
         self.account.facts["images"] = shapes(stack)
         self.say(stack.assumed)
         return stack
@@ -72,7 +91,12 @@ class Talk:
 
         read = [path for path in (*inputs, self._fields.get("roi")) if path]
         given = {flag: [path for path in paths if path] for flag, paths in outputs.items()}
-        check_destinations(read, {**given, "--report": [self._path] if self._path else []})
+        given["--report"] = [self._path] if self._path else []
+        check_destinations(read, given)
+        for flag, ending in ENDINGS.items():
+            wrong = next((path for path in given.get(flag, ()) if path.suffix.lower() != ending), None)
+            if wrong:
+                raise DestinationError(f"{flag}: its file ends in {ending}, got {wrong.name}")
 
     def expect(self, stack: Stack, training: TrainingConfig | None, network: NetworkConfig, clusters: int) -> None:
         """Estimates time and memory of training, if any, and labelling; says them and keeps them in the account."""

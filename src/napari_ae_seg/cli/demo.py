@@ -29,7 +29,10 @@ def demo(
     """Train on a sample image, segment it, and show the labels."""
     training = configured(TrainingConfig, fields)
     config = configured(SegmentationConfig, fields, n_clusters=5)
+    names = ("textures.tif", "textures_labels.tif", "textures.png", "textures.aeseg")
+    image, labels, beside, model_file = (out / name for name in names)
     with Talk("demo", fields) as talk:
+        talk.check([], {"--out": [image, labels, beside, model_file]})
         from napari_ae_seg.images.formats.write import write_images, write_labels, write_picture
         from napari_ae_seg.images.stack import read
         from napari_ae_seg.samples import draw
@@ -45,14 +48,12 @@ def demo(
         with talk.account.stage("label"):
             segments = segmenter.apply_to(stack.image, report=talk.report)
         talk.finish()
-        out.mkdir(parents=True, exist_ok=True)
-        write_images(out / "textures.tif", sample.image[None, None])
-        write_labels(out / "textures_labels.tif", segments.labels, stack.image)
-        write_picture(out / "textures.png", picture(sample.image, segments))
-        segmenter.save(out / "textures.aeseg")
+        write_images(image, sample.image[None, None])
+        write_labels(labels, segments.labels, stack.image)
+        write_picture(beside, picture(sample.image, segments))
+        segmenter.save(model_file)
         talk.say(segments.sentence)
-        talk.say(f"labels:  {out / 'textures_labels.tif'}\npicture: {out / 'textures.png'}")
-        talk.say(f"model:   {out / 'textures.aeseg'}")
+        talk.say(f"labels:  {labels}\npicture: {beside}\nmodel:   {model_file}")
         talk.say_cost()
     if window and _has_display():
         subprocess.run([sys.executable, "-m", "napari_ae_seg.gui.segment.show", str(out)], check=True)  # noqa: S603 - ourselves

@@ -27,6 +27,7 @@ def info(
 ) -> None:
     """Say what a model file holds."""
     with Talk("info", fields) as talk:
+        talk.check([file], {})
         from napari_ae_seg.core import modelfile
 
         if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import sys
 import time
@@ -17,6 +18,8 @@ import typer
 from napari_ae_seg.config import Config
 from napari_ae_seg.core.versions import versions
 from napari_ae_seg.core.wholefile import write_text
+from napari_ae_seg.images.batch import image_paths
+from napari_ae_seg.images.destinations import check_room, result_names
 from napari_ae_seg.images.formats.table import write_csv
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr")
 """Endings of files of labels."""
+ENDINGS = {"--model": ".aeseg", "--save-model": ".aeseg", "--table": ".csv", "--report": ".json"}
+"""The ending that an output of each option has, so that no image is overwritten by a slip."""
 
 
 @dataclass
@@ -89,22 +94,21 @@ def shapes(stack: Stack) -> list[dict[str, Any]]:
     ]
 
 
-def label_files(stack: Stack, out: Path) -> list[Path]:
-    """The file of labels of every image of `stack`: `out` itself if it names one, else files in that folder."""
-    if len(stack) == 1 and is_file(out):
-        return [out]
-    from napari_ae_seg.images.destinations import result_names
-
-    return [out / name for name in result_names([image.path or image.name for image in stack.images])]
+def room(stack: Stack, files: Sequence[Path]) -> None:
+    """DestinationError unless the disks have room for labels of `stack`, of a byte a pixel at least."""
+    check_room({file: math.prod(image.label_shape) for file, image in zip(files, stack.images, strict=True)})
 
 
-def check_out(images: Sequence[Path], out: Path) -> None:
-    """Wrong usage unless `out` can take the labels of `images`."""
-    several = len(images) > 1 or (images[0].is_dir() and images[0].suffix != ".zarr")
-    if is_file(out) and len(images) > 1:
-        raise typer.BadParameter(f"--out: {len(images)} images give a folder of labels, {out.name} names a file")
-    if not is_file(out) and (out.suffix or not several):
+def label_files(images: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Image -> the file of its labels: `out` itself for one image, else files in that folder named after the images."""
+    places = image_paths(images)
+    if is_file(out):
+        if len(places) > 1:
+            raise typer.BadParameter(f"--out: {len(places)} images give a folder of labels, {out.name} names a file")
+        return {places[0]: out}
+    if out.suffix or not (len(images) > 1 or places != list(images)):
         raise typer.BadParameter(f"--out: labels are written as {' '.join(SUFFIXES)}, got {out.name}")
+    return dict(zip(places, (out / name for name in result_names(places)), strict=True))
 
 
 def is_file(out: Path) -> bool:

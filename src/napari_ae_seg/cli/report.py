@@ -26,7 +26,7 @@ def report(
 
         with talk.account.stage("load"):
             segmenter = Segmenter.load(file).on(fields.get("device", "auto"))
-        stack = talk.read(images, segmenter.model.ndim)
+        stack = talk.read(images, segmenter.model.ndim, carry_on=True)
         with talk.account.stage("explore"):
             explored = [Exploration.of(segmenter, stack[i], report=talk.report) for i in range(len(stack))]
         with talk.account.stage("write"):

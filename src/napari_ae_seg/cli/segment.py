@@ -17,10 +17,11 @@ from napari_ae_seg.config import (
     TrainingConfig,
     flag_of,
 )
+from napari_ae_seg.core.errors import ImageReadError
 
 from .console import Talk
 from .options import Images, asks_for, configured, given_in, numbers, option, switch, takes
-from .outputs import SUFFIXES, check_out, label_files, write_table
+from .outputs import SUFFIXES, label_files, room, write_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,14 +76,19 @@ def segment(
     config = configured(SegmentationConfig, fields)
     parting = ObjectsConfig(method=objects, min_size=object_min_size) if objects else None
     wished = numbers(object_labels, int, "--object-labels")
-    check_out(images, out)
+    files = label_files(images, out)
     with Talk("segment", fields) as talk:
+        results: dict[str, Sequence[Path | None]] = {
+            "--out": list(files.values()),
+            "--save-model": [save_model],
+            "--table": [table],
+        }
+        talk.check([*images, model, *(strokes or [])], results)
         from napari_ae_seg.autoencoder.model import has_shipped
 
-        stack = talk.read(images, network.ndim)
-        files = label_files(stack, out)
-        results: dict[str, Sequence[Path | None]] = {"--out": files, "--save-model": [save_model], "--table": [table]}
-        talk.check([*images, model, *(strokes or [])], results)
+        stack = talk.read(images, network.ndim, carry_on=True)
+        painted = _painted(strokes or [], list(files), stack, talk)
+        room(stack, [files[place] for place in talk.places])
         anew = learns or not (model or has_shipped(stack.ndim))
         learning = training.but(steps=finetune or training.steps) if anew else None
         if learning is not None:
@@ -93,8 +99,8 @@ def segment(
         else:
             segmenter = _fitted(stack, network, learning, config, bool(finetune), talk)
         talk.say(segmenter.sentence)
-        if strokes:
-            segmenter = _guided(segmenter, stack, strokes, talk)
+        if painted:
+            segmenter = _guided(segmenter, stack, painted, talk)
         if save_model:
             segmenter.save(save_model)
             talk.say(f"model: {save_model}")
@@ -169,22 +175,23 @@ def _loaded(
         return Segmenter.fit(Autoencoder.load(path), stack, config, talk.report)
 
 
-def _guided(segmenter: Segmenter, stack: Stack, strokes: Sequence[Path], talk: Talk) -> Segmenter:
-    """The segmenter that learnt from the strokes in files, painted on as many images, the first ones."""
-    import numpy as np
+def _painted(strokes: Sequence[Path], places: Sequence[Path], stack: Stack, talk: Talk) -> list[np.ndarray]:
+    """The strokes in files, painted on as many images, the first ones."""
+    from napari_ae_seg.images.strokes import read_strokes
 
-    from napari_ae_seg.images.stack import read
+    if len(strokes) > len(places):
+        raise typer.BadParameter(f"--strokes: {len(strokes)} files of strokes, but {len(places)} image(s)")
+    for place in places[: len(strokes)]:
+        if place in talk.failures:
+            raise ImageReadError(talk.failures[place])
+    return [read_strokes(path, image) for path, image in zip(strokes, stack.images, strict=False)]
 
-    if len(strokes) > len(stack):
-        raise typer.BadParameter(f"--strokes: {len(strokes)} files of strokes, but {len(stack)} image(s)")
-    prepared, arrays = [], []
+
+def _guided(segmenter: Segmenter, stack: Stack, strokes: Sequence[np.ndarray], talk: Talk) -> Segmenter:
+    """The segmenter that learnt from strokes on the first images."""
     with talk.account.stage("guide"):
-        for number, path in enumerate(strokes):
-            painted, shape = read(str(path)).image, stack[number].image.label_shape
-            whole = painted.block(0, tuple(slice(0, size) for size in painted.shape[2:]))[0]
-            arrays.append((whole.reshape(shape) if whole.size == np.prod(shape) else whole).astype(np.int32))
-            prepared.append(segmenter.prepare(stack[number], talk.report))
-        return segmenter.guided(prepared, arrays, corrections=False, report=talk.report)
+        prepared = [segmenter.prepare(stack[number], talk.report) for number in range(len(strokes))]
+        return segmenter.guided(prepared, list(strokes), corrections=False, report=talk.report)
 
 
 def _account(segmenter: Segmenter, talk: Talk) -> None:
@@ -201,30 +208,51 @@ def _account(segmenter: Segmenter, talk: Talk) -> None:
 def _label(
     segmenter: Segmenter,
     stack: Stack,
-    files: Sequence[Path],
+    files: dict[Path, Path],
     talk: Talk,
     parting: ObjectsConfig | None,
     wished: tuple[int, ...] | None,
     rescale: bool,
 ) -> list[dict[str, list[Any]]]:
     """Writes the labels of every image, or its objects; their tables."""
+    from napari_ae_seg.images.batch import CARRIED_ON
+
+    tables = []
+    for image, place in zip(stack.images, talk.places, strict=True):
+        try:
+            with talk.account.stage("label"):
+                table = _write(segmenter, image, files[place], talk, parting, wished, rescale)
+        except CARRIED_ON as error:
+            if len(files) == 1:
+                raise
+            talk.failures[place] = " ".join(str(error).split())
+            continue
+        tables.append({"image": [image.name] * len(table["index"]), **table})
+        talk.say(f"{files[place]}: {_summary(table, parting is not None)}")
+        talk.account.facts.setdefault("labels", []).append({"path": str(files[place]), "table": table})
+    return tables
+
+
+def _write(
+    segmenter: Segmenter,
+    image: Image,
+    path: Path,
+    talk: Talk,
+    parting: ObjectsConfig | None,
+    wished: tuple[int, ...] | None,
+    rescale: bool,
+) -> dict[str, list[Any]]:
+    """Writes the labels of one image, or its objects; their table."""
     from napari_ae_seg.images.formats.write import write_labels
     from napari_ae_seg.images.formats.zarr import open_zarr_labels
 
-    tables = []
-    for image, path in zip(stack.images, files, strict=True):
-        with talk.account.stage("label"):
-            if path.suffix == ".zarr" and parting is None:
-                with open_zarr_labels(path, image) as array:
-                    table = segmenter.apply_to(image, array, talk.report, rescale).table
-            else:
-                segments = segmenter.apply_to(image, None, talk.report, rescale)
-                labels, table = _shown(segments, image, parting, wished)
-                write_labels(path, labels, image)
-        tables.append({"image": [image.name] * len(table["index"]), **table})
-        talk.say(f"{path}: {_summary(table, parting is not None)}")
-        talk.account.facts.setdefault("labels", []).append({"path": str(path), "table": table})
-    return tables
+    if path.suffix == ".zarr" and parting is None:
+        with open_zarr_labels(path, image) as array:
+            return segmenter.apply_to(image, array, talk.report, rescale).table
+    segments = segmenter.apply_to(image, None, talk.report, rescale)
+    labels, table = _shown(segments, image, parting, wished)
+    write_labels(path, labels, image)
+    return table
 
 
 def _shown(

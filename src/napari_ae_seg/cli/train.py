@@ -16,8 +16,8 @@ def train(images: Images, model: Annotated[Path, option("Where to write the mode
     """Train an autoencoder on IMAGES and save it."""
     network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
     with Talk("train", fields) as talk:
-        stack = talk.read(images, network.ndim)
         talk.check(images, {"--model": [model]})
+        stack = talk.read(images, network.ndim, carry_on=True)
         talk.expect(stack, training, network, 0)
         trained = talk.train(stack, training, network)
         trained.save(model)

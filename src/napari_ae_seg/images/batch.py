@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from napari_ae_seg.core.errors import AeSegError
 
 from .formats.dicom import is_dicom
-from .formats.read import images_in, is_zarr
+from .formats.read import images_in, is_zarr, left_out
 from .stack import Image, Stack, read
 
 CARRIED_ON = (AeSegError, ValueError, OSError)
@@ -62,6 +62,11 @@ def read_batch(paths: Sequence[str | Path], axes: str | None = None, *, roi: Any
         if image.shape[1] != usual:
             del read_ones[path]
             failures[path] = f"{image.name}: it has {image.shape[1]} channels, most of the images have {usual}"
+    for folder in {path.parent for path in places} & set(map(Path, paths)):
+        results = images_in(folder)[1]
+        if results:
+            path, image = next(iter(read_ones.items()))
+            read_ones[path] = replace(image, notes=(*image.notes, left_out(folder, results)))
     stack = Stack(tuple(read_ones.values())).with_ndim(options.get("ndim") or 0)
     if roi is not None:
         stack = read(stack, roi=roi)

@@ -51,11 +51,11 @@ def check_destinations(inputs: Iterable[str | Path], outputs: Mapping[str, Seque
                 raise DestinationError(f"{seen[one]} lies inside {other}, which {seen[other]} would write; move it out")
 
 
-def check_room(sizes: Mapping[str | Path, int]) -> None:
+def check_room(sizes: Mapping[Path, int]) -> None:
     """See that the disks have room for results of about so many bytes each, or raise DestinationError."""
     wanted: dict[int, tuple[Path, int]] = {}
     for path, size in sizes.items():
-        folder = _nearest(Path(path))
+        folder = _nearest(path)
         device = folder.stat().st_dev
         wanted[device] = (folder, wanted.get(device, (folder, _ROOM))[1] + size)
     for folder, size in wanted.values():

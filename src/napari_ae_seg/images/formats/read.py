@@ -94,9 +94,14 @@ def _from_folder(folder: Path, axes: str | None) -> list[Source]:
         return [read_series(images, axes)]
     sources = [_from_file(path, axes) for path in images]
     if results:
-        some = f"{len(results)} file{'s' * (len(results) > 1)} *_labels.* in {folder.name!r}"
-        sources[0] = sources[0].noting(f"{some} are taken for results and left out")
+        sources[0] = sources[0].noting(left_out(folder, results))
     return sources
+
+
+def left_out(folder: Path, results: list[Path]) -> str:
+    """The sentence on labels in a folder of images."""
+    some = f"{len(results)} file{'s' * (len(results) > 1)} *_labels.* in {folder.name!r}"
+    return f"{some} {'are' if len(results) > 1 else 'is'} taken for results and left out"
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
