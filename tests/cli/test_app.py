@@ -92,7 +92,7 @@ def test_train_info_and_generate_work_together(folder):
     assert "variational" in out
     assert "a.tif" in out or "trained on:  a" in out
     out, _ = run("info", folder / "t.aeseg", "--json")
-    assert json.loads(out)["header"]["autoencoder"]["network"]["variational"] is True
+    assert json.loads(out)["header"]["network"]["variational"] is True
     run("generate", folder / "t.aeseg", "--out", folder / "g.npy", "--n", 2)
     assert np.load(folder / "g.npy").shape[:2] == (2, 1)
 
