@@ -51,16 +51,36 @@ def _rows(segmenter: Segmenter) -> list[tuple[int, str, str]]:
 
 
 def _plane(segmenter: Segmenter) -> np.ndarray:
-    """The places of the sample in the two directions in which their features differ most, (Y, X, 3) uint8."""
+    """The places of the sample as (Y, X, 3) uint8: by the two directions in which their features differ most.
+
+    Of one feature it is a histogram.
+    """
     x = segmenter.sample.x - segmenter.sample.x.mean(0)
-    directions = np.linalg.svd(x.T @ x)[0][:, :2]
-    at = x @ directions
-    at = np.column_stack([at, np.zeros(len(at))])[:, :2]  # one feature has one direction
-    low, high = at.min(0), at.max(0)
-    row, column = ((at - low) / np.maximum(high - low, 1e-12) * (SIDE - 1)).round().astype(int).T[::-1]
+    at = x @ np.linalg.svd(x.T @ x)[0][:, :2]
+    column = _bins(at[:, 0])
+    row = _bins(at[:, 1] if at.shape[1] > 1 else _heights(column))
     cluster = np.asarray(segmenter.clusters.assign(torch.from_numpy(np.ascontiguousarray(segmenter.sample.x.T))))
     numbers = [*segmenter.clusters.colors, *range(len(segmenter.clusters.colors), segmenter.clusters.k)]
     palette = np.array([segmenter.edits.colors.get(k + 1, color(n + 1)) for k, n in enumerate(numbers)])
     drawn = np.ones((SIDE, SIDE, 3))
     drawn[SIDE - 1 - row, column] = palette[cluster]
     return notebook.colored(drawn.transpose(2, 0, 1))
+
+
+def _bins(values: np.ndarray) -> np.ndarray:
+    """Which of `SIDE` bins each value lies in."""
+    low, high = values.min(), values.max()
+    return np.asarray(((values - low) / max(float(high - low), 1e-12) * (SIDE - 1)).round().astype(int))
+
+
+def _heights(column: np.ndarray) -> np.ndarray:
+    """How many before it lie in the same column, so that each column is as high as it has places.
+
+    >>> _heights(np.array([0, 5, 0, 0])).tolist()
+    [0, 0, 1, 2]
+    """
+    order = np.argsort(column, kind="stable")
+    ordered = column[order]
+    heights = np.empty(len(column), int)
+    heights[order] = np.arange(len(column)) - np.searchsorted(ordered, ordered)
+    return heights
