@@ -1,14 +1,16 @@
-"""The page: sections of a report, each a function from what was explored to HTML."""
+"""The page: what each section of a report says, filled into `page.html.j2`."""
 
 from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Sequence
-from html import escape
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import jinja2
 import numpy as np
 
 from napari_ae_seg import __version__
@@ -17,15 +19,39 @@ from napari_ae_seg.core.versions import versions
 from napari_ae_seg.core.wholefile import write_text
 from napari_ae_seg.explore.plane import VIRIDIS
 
-from . import charts, markup, pictures
+from . import charts, pictures
 
 if TYPE_CHECKING:
+    from napari_ae_seg.config import Config
     from napari_ae_seg.explore.exploration import Exploration
 
 MOST = 12
 """Images that are shown; of further ones only the figures."""
 STRIPS = 3
 """Images whose prototypes and patches are shown."""
+NBSP = chr(0xA0)
+WORDS = {
+    "kmeans": "k-means",
+    "gmm": "Gaussian mixture",
+    "bayes": "Bayesian mixture",
+    "corrected": "background-corrected intensity",
+    "mixed": "intensity and texture",
+}
+"""What a method, or a kind of features, is called; the others are called as they are."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under their headings."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    @property
+    def numbers(self) -> list[bool]:
+        """Which columns hold numbers alone; they are set flush right."""
+        number = re.compile(r"-?[\d,]+(\.\d+)?(e[+-]\d+)?%?").fullmatch
+        return [all(number(row[i]) for row in self.rows) for i in range(len(self.heads))]
 
 
 def write_report(path: str | Path, explored: Sequence[Exploration], report: Report = silent) -> None:
@@ -64,105 +90,114 @@ def page(explored: Sequence[Exploration], report: Report = silent) -> str:
     """The text of the page."""
     if not explored:
         raise ValueError("a report needs at least one explored image")
-    one = explored[0]
-    known = list(dict.fromkeys(e.image.name for e in explored))
-    names = ", ".join(known[:3]) + (" …" if len(known) > 3 else "")
-    sections = [_head(one, names)]
-    for name, section in SECTIONS.items():
-        report(Progress("report", len(sections) - 1, len(SECTIONS), name))
-        body = section(explored)
-        sections += [f"<h2>{name}</h2>{body}"] if body else []
-    title = escape(f"Segmentation of {names}")
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{markup.STYLE}</style></head>'
-        f"<body>{''.join(sections)}{_foot()}</body></html>\n"
+    known = list(dict.fromkeys(one.image.name for one in explored))
+    found: dict[str, Any] = {}
+    for number, (name, section) in enumerate(SECTIONS.items()):
+        report(Progress("report", number, len(SECTIONS), name))
+        found[name] = section(explored)
+    return _template().render(
+        names=", ".join(known[:3]) + (" …" if len(known) > 3 else ""),
+        version=__version__,
+        now=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        summary=_summary(explored[0]),
+        left=len(explored) - MOST,
+        stops=VIRIDIS,
+        **found,
     )
 
 
-def _head(one: Exploration, names: str) -> str:
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    k = len(one.labels)
-    return (
-        f"<h1>Segmentation of {escape(names)}</h1>"
-        f'<p class="faint">napari-ae-seg {__version__}, {now}. For research, not for diagnosis.</p>'
-        f"<p>{k} cluster{'s' * (k != 1)} by {markup.word(one.segmenter.method)} on "
-        f"{markup.word(one.segmenter.space.name)} features. {escape(one.segmenter.sentence)}</p>"
+def css(rgb: tuple[float, float, float]) -> str:
+    """A colour of 0 to 1 as CSS writes it.
+
+    >>> css((1.0, 0.0, 0.5))
+    '#ff0080'
+    """
+    return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["css"] = css
+    return environment.get_template("page.html.j2")
 
 
-def _images(explored: Sequence[Exploration]) -> str:
-    parts = []
-    for one in explored[:MOST]:
-        image = one.image
-        size = " x ".join(map(str, image.source_shape))
-        about = f"{size} ({image.axes}), {image.dtype}, pixel {markup.measure(image.spacing, image.units)}"
-        more = "; the middle slice is shown" if image.ndim == 3 else ""
-        more += f"; the first of {image.shape[0]} is shown" if image.shape[0] > 1 else ""
-        row = [
-            markup.figure(pictures.inline(pictures.shown(one)), "image"),
-            markup.figure(pictures.inline(pictures.overlay(one)), f"clusters: {_legend(one)}", raw=True),
-            markup.figure(
-                pictures.inline(pictures.confidence(one)), f"confidence {charts.bar(VIRIDIS, 'low', 'high')}", raw=True
-            ),
-            markup.figure(
-                pictures.inline(pictures.segmented(one)), "drawn by the decoder from the clusters' mean latents"
-            ),
-        ]
-        parts.append(f"<h3>{escape(image.name)}</h3><p class='faint'>{escape(about + more)}</p>{markup.row(row)}")
-    left = len(explored) - MOST
-    return "".join(parts) + (f"<p>{left} more images were segmented and are in the tables.</p>" if left > 0 else "")
+def _summary(one: Exploration) -> str:
+    k, method, space = len(one.labels), one.segmenter.method, one.segmenter.space.name
+    by = f"{WORDS.get(method, method)} on {WORDS.get(space, space)} features"
+    return f"{k} cluster{'s' * (k != 1)} by {by}. {one.segmenter.sentence}"
 
 
-def _clusters(explored: Sequence[Exploration]) -> str:
-    parts = []
-    for number, one in enumerate(explored):
-        table = dict(one.table)
-        names = table.pop("name")
-        swatches = [
-            f'<span class="swatch" style="background:{markup.css(one.segments.colors[i])}"></span>' for i in one.labels
-        ]
-        first = [f"{swatch}{escape(str(name))}" for swatch, name in zip(swatches, names, strict=True)]
-        heads = ["cluster", *(key for key in table if key != "index")]
-        rows = zip(first, *([markup.cell(key, v) for v in table[key]] for key in heads[1:]), strict=True)
-        heading = f"<h3>{escape(one.image.name)}</h3>" if len(explored) > 1 else ""
-        parts.append(heading + markup.table(heads, rows))
-        if number < STRIPS:
-            parts.append(_strips(one))
-    return "".join(parts)
-
-
-def _strips(one: Exploration) -> str:
-    """Prototypes beside typical patches."""
-    parts = [
-        "<p class='faint'>Large: the prototype, what the decoder draws of the cluster's mean latents. Small: the "
-        "patches of the image most typical of it.</p>"
+def _images(explored: Sequence[Exploration]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one.image.name,
+            "about": _about(one),
+            "image": pictures.inline(pictures.shown(one)),
+            "overlay": pictures.inline(pictures.overlay(one)),
+            "confidence": pictures.inline(pictures.confidence(one)),
+            "segmented": pictures.inline(pictures.segmented(one)),
+            "legend": [(rgb, one.segments.names[label]) for label, rgb in one.segments.colors.items()],
+        }
+        for one in explored[:MOST]
     ]
-    for label, prototype, patches in zip(one.labels, one.prototypes, one.typical(), strict=True):
-        drawn = [f'<img class="proto" alt="prototype" src="{pictures.inline(one.thumbnail(prototype))}">']
-        drawn += [f'<img alt="typical patch" src="{pictures.inline(one.thumbnail(p))}">' for p in patches]
-        swatch = f'<span class="swatch" style="background:{markup.css(one.segments.colors[label])}"></span>'
-        strip = f"<div class='strip'>{''.join(drawn)}</div>"
-        parts.append(f"<div class='cluster'>{swatch}{escape(one.segments.names[label])}{strip}</div>")
-    return "".join(parts)
 
 
-def _choice(explored: Sequence[Exploration]) -> str:
+def _about(one: Exploration) -> str:
+    """Shape, type and pixel size of an image, and which part of it is shown."""
+    image = one.image
+    size = " x ".join(map(str, image.source_shape))
+    pixel = f"{' x '.join(f'{step:g}' for step in image.spacing)} {image.units[-1]}"
+    about = f"{size} ({image.axes}), {image.dtype}, pixel {'size unknown' if set(image.units) == {'pixel'} else pixel}"
+    about += "; the middle slice is shown" if image.ndim == 3 else ""
+    return about + (f"; the first of {image.shape[0]} is shown" if image.shape[0] > 1 else "")
+
+
+def _clusters(explored: Sequence[Exploration]) -> list[dict[str, Any]]:
+    found = []
+    for number, one in enumerate(explored):
+        columns = {"cluster": one.table["name"], **one.table}
+        heads = [head for head in columns if head not in ("index", "name")]
+        rows = zip(*([_cell(head, value) for value in columns[head]] for head in heads), strict=True)
+        colors = [one.segments.colors[label] for label in one.labels]
+        strips = _strips(one) if number < STRIPS else []
+        found.append({"name": one.image.name, "table": Table(heads, list(rows)), "colors": colors, "strips": strips})
+    return found
+
+
+def _strips(one: Exploration) -> list[dict[str, Any]]:
+    """The prototype of each cluster beside typical patches."""
+    return [
+        {
+            "color": one.segments.colors[label],
+            "name": one.segments.names[label],
+            "prototype": pictures.inline(one.thumbnail(prototype)),
+            "patches": [pictures.inline(one.thumbnail(patch)) for patch in patches],
+        }
+        for label, prototype, patches in zip(one.labels, one.prototypes, one.typical(), strict=True)
+    ]
+
+
+def _number(explored: Sequence[Exploration]) -> dict[str, Any]:
     """How many clusters, how stable they are, and where their latents lie."""
     from napari_ae_seg.clustering.stability import resampled, stability
     from napari_ae_seg.clustering.stability import unstable as disagreeing
 
     one = explored[0]
-    segmenter, row, words = one.segmenter, [], []
-    curve, k = one.curve, segmenter.clusters.k
+    segmenter, curve, plane = one.segmenter, one.curve, one.plane()
+    words, k = [], segmenter.clusters.k
+    found: dict[str, Any] = {"curve": None, "unstable": None}
     if curve:
         best, asked = max(curve, key=lambda number: curve[number]), segmenter.config.n_clusters
         words.append(f"{k} clusters were {'asked for' if asked else 'chosen'}; the criterion is highest at {best}.")
-        chart = charts.lines(
-            {"criterion": sorted(curve.items())}, "number of clusters", "criterion (nats)",
-            (k, curve[k]) if k in curve else None, whole=True,
-        )  # fmt: skip
-        row.append(markup.chart(chart, "How well and how surely so many clusters describe places they have not seen."))
+        mark = (k, curve[k]) if k in curve else None
+        series = {"criterion": sorted(curve.items())}
+        found["curve"] = charts.lines(series, "number of clusters", "criterion (nats)", mark, whole=True)
     if not segmenter.by_region:
         fits = resampled(segmenter.clusters, segmenter.config)
         words.append(
@@ -170,20 +205,17 @@ def _choice(explored: Sequence[Exploration]) -> str:
             f"adjusted Rand index of {stability(fits):.2f} (1 is always the same)."
         )
         share = disagreeing(one.prepared.features[0], segmenter.clusters, fits).cpu().numpy()
-        where = f"Where those clusterings disagree {charts.bar(VIRIDIS, 'never', 'always')}"
-        row.append(markup.figure(pictures.inline(pictures.unstable(share), crisp=True), where, raw=True))
-    plane = one.plane()
-    row.append(
-        markup.figure(pictures.inline(plane.picture(one.colors("cluster"))), f"{plane.sentence} Colours are clusters.")
-    )
-    quality = ", ".join(f"{name} {value:.4g}" for name, value in segmenter.clusters.quality.items())
-    return f"<p>{escape(' '.join(words))}</p>{markup.row(row)}" + (
-        f"<p class='faint'>Figures of merit: {escape(quality)}</p>" if quality else ""
-    )
+        found["unstable"] = pictures.inline(pictures.unstable(share), crisp=True)
+    return found | {
+        "words": " ".join(words),
+        "plane": pictures.inline(plane.picture(one.colors("cluster"))),
+        "sentence": f"{plane.sentence} Colours are clusters.",
+        "quality": ", ".join(f"{name} {value:.4g}" for name, value in segmenter.clusters.quality.items()),
+    }
 
 
-def _drift(explored: Sequence[Exploration]) -> str:
-    """How badly the network redraws each image, beside those that the clusters were fitted on."""
+def _drift(explored: Sequence[Exploration]) -> Table:
+    """The reconstruction error of each image, beside that of the images that the clusters were fitted on."""
     from napari_ae_seg.autoencoder import drift
 
     rows = []
@@ -194,11 +226,11 @@ def _drift(explored: Sequence[Exploration]) -> str:
         mean = float(np.mean(np.asarray(one.segments.confidence)))
         ratio = f"{found / usual:.2f}" if usual else ""
         verdict = unlike or "as those the clusters were fitted on"
-        rows.append([escape(one.image.name), f"{found:.4g}", ratio, f"{mean:.3f}", escape(verdict)])
-    return markup.table(["image", "reconstruction error", "relative to usual", "mean confidence", ""], rows)
+        rows.append([one.image.name, f"{found:.4g}", ratio, f"{mean:.3f}", verdict])
+    return Table(["image", "reconstruction error", "relative to usual", "mean confidence", ""], rows)
 
 
-def _training(explored: Sequence[Exploration]) -> str:
+def _training(explored: Sequence[Exploration]) -> dict[str, Any]:
     model = explored[0].segmenter.model
     trained = ", ".join(map(str, model.info.get("trained_on", []))) or "unknown images"
     words = f"Trained on {trained}, {model.info.get('date', 'at an unknown time')}."
@@ -206,60 +238,55 @@ def _training(explored: Sequence[Exploration]) -> str:
         last = model.history[-1]
         words += f" After {last['step']} steps the loss was {last['loss']:.4g}."
     if len(model.history) < 2:
-        return f"<p>{escape(words)}</p>"
+        return {"words": words, "loss": None}
     series = {"training": [(h["step"], h["loss"]) for h in model.history]}
     checks = [(h["step"], h["validation"]) for h in model.history if h.get("validation") is not None]
     series |= {"held back": checks} if checks else {}
     positive = min(value for part in series.values() for _, value in part) > 0
-    chart = charts.lines(series, "step", "loss", whole=True, log=positive)
-    return f"<p>{escape(words)}</p>" + markup.row(
-        [markup.chart(chart, "Loss over the steps of training, on a logarithmic scale.")]
-    )
+    caption = f"Loss over the steps of training{', on a logarithmic scale' * positive}."
+    return {"words": words, "caption": caption, "loss": charts.lines(series, "step", "loss", whole=True, log=positive)}
 
 
-def _settings(explored: Sequence[Exploration]) -> str:
+def _settings(explored: Sequence[Exploration]) -> dict[str, list[tuple[str, str, bool]]]:
     one = explored[0].segmenter
-    parts = []
-    for title, config in (
-        ("Network", one.model.network),
-        ("Training", one.model.training),
-        ("Segmentation", one.config),
-    ):
-        parts.append(f"<h3>{title}</h3>{markup.fields(config)}")
-    return (
-        f"<p class='faint'>Those that differ from the default are bold.</p><div class='settings'>{''.join(parts)}</div>"
-    )
+    return {
+        "Network": fields(one.model.network),
+        "Training": fields(one.model.training),
+        "Segmentation": fields(one.config),
+    }
 
 
-def _software(explored: Sequence[Exploration]) -> str:
+def fields(config: Config) -> list[tuple[str, str, bool]]:
+    """Name and value of each field of `config`, and whether it differs from its default."""
+    known = type(config).model_fields
+    return [(name, str(value), value != known[name].default) for name, value in config]
+
+
+def _software(explored: Sequence[Exploration]) -> Table:
     model = explored[0].segmenter.model
-    rows = [(escape(name), escape(text)) for name, text in {"python": platform.python_version(), **versions()}.items()]
-    rows.append(("platform", escape(platform.platform())))
+    rows = [("python", platform.python_version()), *versions().items(), ("platform", platform.platform())]
     made = ", ".join(f"{name} {text}" for name, text in model.info.get("versions", {}).items())
-    rows += [("the model was made with", escape(made))] if made else []
+    rows += [("the model was made with", made)] if made else []
     rows.append(("weights", f"{sum(p.numel() for p in model.net.parameters()):,}"))
-    return markup.table(["", "version"], rows)
+    return Table(["", "version"], rows)
 
 
-SECTIONS = {
-    "Images": _images,
-    "Clusters": _clusters,
-    "Number of clusters and stability": _choice,
-    "Drift and confidence": _drift,
-    "Training": _training,
-    "Settings": _settings,
-    "Software": _software,
+SECTIONS: dict[str, Callable[[Sequence[Exploration]], Any]] = {
+    "images": _images,
+    "clusters": _clusters,
+    "number": _number,
+    "drift": _drift,
+    "training": _training,
+    "settings": _settings,
+    "software": _software,
 }
-"""Heading -> its content; "" leaves it out."""
+"""What each section of the template is filled with."""
 
 
-def _foot() -> str:
-    return "<p class='faint'>All pictures are part of this page; nothing is loaded from elsewhere.</p>"
-
-
-def _legend(one: Exploration) -> str:
-    parts = []
-    for label, rgb in one.segments.colors.items():
-        swatch = f'<span class="swatch" style="background:{markup.css(rgb)}"></span>'
-        parts.append(f'<span class="name">{swatch}{escape(one.segments.names[label])}</span>')
-    return " ".join(parts)
+def _cell(key: str, value: Any) -> str:
+    """A value of column `key`, as a person writes it."""
+    if key == "share":
+        return f"{value:.1%}"
+    if isinstance(value, str) and key != "cluster":  # lists break between their items only
+        return value.replace(" ", NBSP).replace(f",{NBSP}", ", ")
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
