@@ -1,9 +1,10 @@
 # Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
-.PHONY: help demo test check bench encoder docs-screenshots docs-settings pins clean
+.PHONY: help demo test check bench encoder docs-screenshots docs-settings lines pins clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
 ARGS ?=
+BASE ?=
 MINUTES ?= 90
 NDIM ?= 2
 export PYTHON
@@ -48,6 +49,9 @@ docs-screenshots:  ## the pictures in docs/, from the running docks
 docs-settings:  ## docs/settings.md, from config.py
 	@scripts/setup dev
 	$(RUN) scripts/settings.py
+
+lines:  ## lines of code by room, documentation not counted; BASE=v0.1.0 puts an older revision beside them
+	@python3 scripts/lines $(BASE)
 
 pins:  ## write constraints.txt anew from what .venv holds
 	@scripts/setup dev
