@@ -237,3 +237,12 @@ def test_a_stack_whose_folder_stepped_aside_for_a_killed_writer_is_read(tmp_path
     write_labels(tmp_path / "l.zarr", np.full((4, 4), 7))
     (tmp_path / "l.zarr").rename(tmp_path / f".l.zarr.aeseg-{wholefile._host()}-4194305-0123abcd.old")
     assert (whole(read(tmp_path / "l.zarr").image) == 7).all()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_a_picture_that_is_cut_off_is_refused_before_a_pixel_is_read(tmp_path, name):
+    Picture.fromarray(np.random.default_rng(0).integers(0, 255, (200, 200), "u1")).save(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[:-12])
+    with pytest.raises(ImageReadError, match=rf"{name}: the file is cut off, the end of the picture is missing"):
+        read(tmp_path / name)
