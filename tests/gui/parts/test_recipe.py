@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+from napari.layers._source import layer_source
 from qtpy.QtWidgets import QApplication
 
 from ..conftest import blobs, press, settle, slide
@@ -54,7 +55,8 @@ def test_a_region_of_several_images_is_copied_for_each(viewer, segment_dock, qtb
 def from_file(viewer, segment_dock, qtbot, image, tmp_path):
     """An image opened from a file, segmented within a region."""
     tifffile.imwrite(tmp_path / "cells.tif", image)
-    viewer.open(str(tmp_path / "cells.tif"), plugin="napari", name="cells")
+    with layer_source(path=str(tmp_path / "cells.tif"), reader_plugin="napari"):
+        viewer.add_image(image, name="cells")
     segment_dock.options.region.choose(viewer.add_shapes([SQUARE], name="here"))
     done(qtbot, segment_dock)
     return segment_dock, viewer.layers["cells segments"].data.copy()

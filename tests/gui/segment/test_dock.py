@@ -369,3 +369,21 @@ def test_warming_up_waits_for_an_image_so_that_napari_has_its_units(viewer, segm
     viewer.add_image(image)
     qtbot.waitUntil(lambda: bool(segment_dock.findChildren(Job)), timeout=5000)
     qtbot.waitUntil(lambda: not segment_dock.findChildren(Job), timeout=60_000)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1600, 1000)])
+def test_nothing_of_the_dock_is_cut(viewer, segment_dock, qtbot, size, image):
+    from qtpy.QtWidgets import QScrollArea
+    from superqt import QCollapsible
+
+    viewer.window._qt_window.show()
+    viewer.window.resize(*size)
+    viewer.add_image(image, name="a name that is far too long to be shown in a row of a dock " * 2)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    for folded in segment_dock.findChildren(QCollapsible):
+        folded.expand()
+    area = segment_dock.findChild(QScrollArea)
+    qtbot.waitUntil(lambda: area.widget().width() <= area.viewport().width(), timeout=5000)
+    assert segment_dock.image.toolTip() == viewer.layers[0].name
+    viewer.window._qt_window.hide()

@@ -157,8 +157,8 @@ class _Scrolling(QScrollArea):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
         if event is not None and event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
-            bar = self.verticalScrollBar().sizeHint().width()
-            self.setMinimumWidth(max(WIDTH, self.widget().minimumSizeHint().width() + bar))
+            beside_it = self.verticalScrollBar().sizeHint().width() + BESIDE
+            self.setMinimumWidth(max(WIDTH, self.widget().minimumSizeHint().width() + beside_it))
         return bool(super().eventFilter(watched, event))
 
 
@@ -199,6 +199,9 @@ def sentence(text: str = "") -> QLabel:
 
 WIDTH = 330
 """Width in pixels that a dock asks for."""
+
+BESIDE = 4
+"""Pixels that a theme may draw around the scroll bar."""
 
 CAPTION = 110
 """Width in pixels of the words before a row."""
