@@ -9,12 +9,12 @@ import torch
 
 import napari_ae_seg as ae
 from napari_ae_seg.autoencoder.encode import TILE, pad_to
-from napari_ae_seg.autoencoder.nets.cost import flops
 from napari_ae_seg.clustering.clusters import Clusters
 from napari_ae_seg.core.progress import silent
 from napari_ae_seg.images.tiles import tiles
 from napari_ae_seg.segmenter.label import FeatureReader
 
+from .cost import flops
 from .timing import best
 
 

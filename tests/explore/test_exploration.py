@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import napari_ae_seg as ae
-from napari_ae_seg.explore.exploration import Exploration, centers_of, prototypes_of
+from napari_ae_seg.explore.exploration import Exploration
 
 CORNER = slice(50, 70), slice(40, 70)
 
@@ -71,13 +71,6 @@ def test_the_table_names_the_latents_that_set_a_cluster_apart(explored, tmp_path
     assert "fires" not in table
     explored.to_csv(tmp_path / "clusters.csv")
     assert (tmp_path / "clusters.csv").read_text().splitlines()[0].startswith("index,name,size")
-
-
-def test_a_saved_segmenter_knows_its_prototypes_without_an_image(explored, tmp_path):
-    explored.segmenter.save(tmp_path / "m.aeseg")
-    loaded = ae.Segmenter.load(tmp_path / "m.aeseg")
-    assert np.abs(centers_of(loaded) - explored.centers).max() < 0.3 * explored.spread.max()
-    np.testing.assert_allclose(prototypes_of(loaded).mean((1, 2, 3)), [0, 1, 2], atol=0.5)
 
 
 def test_every_pixel_lies_on_the_plane_and_clusters_lie_apart(explored):

@@ -1,14 +1,13 @@
 import json
 import math
 
-import numpy as np
 import pytest
 import torch
 
 from napari_ae_seg.autoencoder.maps import Maps
 from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.core import state
-from napari_ae_seg.features.fit import SPACES, draw, fit_space, grid_of
+from napari_ae_seg.features.fit import SPACES, fit_space, grid_of
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.features.tone import Tone
 
@@ -165,17 +164,6 @@ def test_texture_features_tell_textures_apart_that_share_their_intensities():
         return float(((left.mean(1) - right.mean(1)) ** 2).sum() / (left.var(1) + right.var(1)).sum())
 
     assert contrast(texture) > 10 > 0.1 > contrast(intensity)
-
-
-def test_places_drawn_hold_data():
-    raw = torch.zeros(1, 40, 40)
-    raw[:, :, 20:] = 1.0
-    valid = torch.zeros(40, 40, dtype=torch.bool)
-    valid[:, 24:] = True
-    maps = maps_of(raw, valid)
-    x = draw(fitted("intensity", maps_of(raw)), [maps], 100, seed=0)
-    assert x.shape == (100, 1)
-    assert np.ptp(x) < 1e-5
 
 
 def test_grid_follows_the_longer_side_unless_told():

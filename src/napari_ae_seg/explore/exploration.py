@@ -568,20 +568,3 @@ class Exploration:
             along = (np.arange(size) // self.stride).reshape([-1 if a == axis else 1 for a in range(len(space))])
             index = index * cells[axis] + along
         return index
-
-
-def centers_of(segmenter: Segmenter) -> np.ndarray:
-    """(K, latents) of the clusters before any edit, from the places they were fitted on: what a model file knows.
-
-    The mean latents of all places, weighted by their membership in the cluster.
-    """
-    scores = segmenter.clusters.scores(torch.from_numpy(segmenter.sample.x.T))
-    weights = torch.softmax(scores, 0).double().numpy()  # (K, n)
-    return np.asarray(weights @ segmenter.sample.latents / np.maximum(weights.sum(1), 1e-12)[:, None], np.float32)
-
-
-def prototypes_of(segmenter: Segmenter) -> np.ndarray:
-    """(K, C, *side) in input units: the decoded centres of the clusters before any edit."""
-    return prototypes(
-        segmenter.model, centers_of(segmenter), PATCH_CELLS[segmenter.model.ndim] * segmenter.model.net.stride
-    )

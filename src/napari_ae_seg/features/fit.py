@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_ae_seg.config import SegmentationConfig
 
-__all__ = ["SPACES", "FeatureSpace", "Maps", "draw", "fit_space", "grid_of"]
+__all__ = ["SPACES", "FeatureSpace", "Maps", "fit_space", "grid_of"]
 
 SMALL = 200
 """Images whose longer side has at most this many pixels are clustered pixel by pixel."""
@@ -56,12 +56,6 @@ def fit_space(
     if config.features not in SPACES:
         raise ValueError(f"there are no features {config.features!r}; there are {', '.join(SPACES)}")
     return SPACES[config.features](_Fitting(config, maps, anisotropy))
-
-
-def draw(space: FeatureSpace, maps: Sequence[Maps], n: int, seed: int) -> np.ndarray:
-    """Features of at most `n` random places where there is data: (<= n, n_features)."""
-    rows = [space.transform(block)[:, block.cells(space.grid)].T for block in maps]
-    return np.ascontiguousarray(pick(rows, n, seed).numpy())
 
 
 def pick(rows: Sequence[torch.Tensor], n: int, seed: int) -> torch.Tensor:

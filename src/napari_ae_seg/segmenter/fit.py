@@ -63,8 +63,6 @@ class FittingSample:
 
     x: Annotated[np.ndarray, "float32 n F"]
     """(n, F) features."""
-    latents: Annotated[np.ndarray, "float32 n Z"]
-    """(n, Z) latents of the network, whatever features are clustered."""
     intensity: Annotated[np.ndarray, "float32 n"]
     """(n,) mean of the normalised channels."""
 
@@ -110,7 +108,7 @@ def sample_places(
     rng = np.random.default_rng(seed)
     valid = [_cells(one.valid, space.grid).cpu().numpy().ravel() for one in maps]
     total = sum(int(v.sum()) for v in valid)
-    x, latents, intensity = [], [], []
+    x, intensity = [], []
     canvas: list[Patch] = []
     for one, cells in zip(maps, valid, strict=True):
         places = np.flatnonzero(cells)
@@ -125,9 +123,8 @@ def sample_places(
         x.append(features[:, index.to(features.device)].T.cpu().numpy())
         size = tuple(-(-s // space.grid) for s in one.raw.shape[1:])
         where = np.stack(np.unravel_index(places, size)) * space.grid
-        latents.append(_at(one.levels[-1], where // one.strides[-1]))
         intensity.append(_at(one.raw, where).mean(1))
-    return FittingSample(np.concatenate(x), np.concatenate(latents), np.concatenate(intensity)), canvas
+    return FittingSample(np.concatenate(x), np.concatenate(intensity)), canvas
 
 
 def shipped_for(stack: Stack, config: SegmentationConfig) -> Autoencoder:

@@ -1,4 +1,4 @@
-"""What a network costs, counted: the arithmetic that benchmarks and time estimates stand on."""
+"""What a network costs: the arithmetic that throughput is measured against."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 if TYPE_CHECKING:
-    from .net import Net
+    from napari_ae_seg.autoencoder.nets import Net
 
 
 def flops(net: Net, shape: tuple[int, ...], training: bool = False) -> int:

@@ -1,7 +1,8 @@
 """The arithmetic that a network is charged for."""
 
+from benchmarks.cost import flops
+
 from napari_ae_seg.autoencoder.nets import build
-from napari_ae_seg.autoencoder.nets.cost import flops
 from napari_ae_seg.config import NetworkConfig
 
 
