@@ -72,7 +72,8 @@ def test_stop_keeps_what_was_learnt_and_it_can_be_saved_and_used_elsewhere(viewe
     press(qtbot, train_dock.save_button)
     settle(qtbot, train_dock)
     assert "cells" in train_dock.history.item(0).text()
-    assert segment.models.model.name == "cells"
+    assert segment.models.model.name == "trained on cells"
+    assert "cells" in [segment.models.itemText(row) for row in range(segment.models.count())]
     viewer.add_image(blobs(seed=5), name="other")
     segment.image.choose(viewer.layers["other"])
     press(qtbot, segment.button)
