@@ -1,4 +1,4 @@
-"""Drift: whether an image is unlike those a segmenter was fitted on, by how badly the network redraws it."""
+"""Drift: whether an image is unlike those a segmenter was fitted on, by its reconstruction error."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def sentence(found: float, usual: float, name: str) -> str:
     if not usual or not found > MUCH * usual:
         return ""
     return (
-        f"{name} looks unlike the images that the clusters were fitted on: the network redraws it "
-        f"{found / usual:.1f} times as badly; check its labels, or fit the clusters anew"
+        f"{name} looks unlike the images that the clusters were fitted on: its reconstruction error "
+        f"is {found / usual:.1f} times as large; check its labels, or fit the clusters anew"
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .items import Items
 
 GIVEN, RECOGNISED = 0.8, 0.5
-"""How opaque an item is that a person named, and one recognised with certainty: what it looks like shines through."""
+"""Opacity of an item that a person named, and of one recognised with probability 1; the image shows through."""
 
 
 @dataclass(frozen=True, repr=False)

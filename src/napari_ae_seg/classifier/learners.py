@@ -1,4 +1,4 @@
-"""Learners: what tells classes apart, how well it does so on examples it has not seen, and by which features."""
+"""Learners: the scikit-learn classifiers, their cross-validated accuracy, and the importance of features."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from napari_ae_seg.config import ClassificationConfig
 
 FEW = 5
-"""Examples of a class below which nothing much can be learnt of it."""
+"""A class with fewer examples is said to have too few."""
 OVERFIT = 0.2
-"""By how much more of its own examples than of others a learner may know before it is said to overfit."""
+"""A learner is said to overfit if its accuracy on its own examples exceeds that on held-back ones by more."""
 SMALL = 100
-"""Examples below which the cross-validation is repeated, for one round of it depends on luck."""
+"""With fewer examples the cross-validation is repeated, since a single round depends on luck."""
 REPEATS = 3
 USUAL = 24
-"""Features of one kind that count as they are in logistic regression."""
+"""The number of features of one kind at which each has weight 1."""
 PERMUTED = 300
-"""Examples on which features are shuffled to see which ones matter."""
+"""Examples that permutation importance is measured on, at most."""
 
 
 def _logistic(config: ClassificationConfig, _: int, weight: np.ndarray) -> Any:
@@ -70,7 +70,7 @@ LEARNERS: dict[str, Callable[[ClassificationConfig, int, np.ndarray], Any]] = {
 @stored("quality")
 @dataclass(frozen=True)
 class Quality:
-    """How well classes are told apart: measured on examples held back, beside a guess that looks at nothing."""
+    """The cross-validated accuracy of a classifier, beside that of always naming the most frequent class."""
 
     accuracy: float | None
     """Share of the examples recognised while held back; None if there are too few to hold any back."""
@@ -102,8 +102,8 @@ class Quality:
 def weights(features: Sequence[str]) -> np.ndarray:
     """(F,) how much each feature counts before learning: less, the more of its kind there are.
 
-    So the few that tell of shape are heard among hundreds of latents; the fourth root, between nothing and all alike,
-    measured best over textures, shapes and stains.
+    A few features of shape would otherwise be drowned by hundreds of latents. The fourth root was the most accurate
+    over textures, shapes and stains, between no weighting and equal weight of each kind.
 
     >>> weights(["shape: size", *(f"latents: {i}" for i in range(16))])[:2].round(2).tolist()
     [2.21, 1.11]

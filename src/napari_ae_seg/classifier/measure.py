@@ -1,4 +1,4 @@
-"""Measuring: what is added up over the pixels of each object, tile by tile, and what the sums say of it."""
+"""Measuring objects: sums over the pixels of each, gathered tile by tile, and the features computed from them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 BINS = 64
-"""Steps of brightness that are told apart when its range is measured."""
+"""Bins of the histogram of brightness."""
 RANGE = (0.1, 0.9)
-"""The shares of the pixels that are darker than the low and the high end of an object's range of brightness."""
+"""Quantiles of an object's brightness that are called its low and its high end."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def add_up(
 
 
 def shape(sums: Sums, spacing: Sequence[float]) -> dict[str, np.ndarray]:
-    """Name -> values (n,) of what the shape of each object is.
+    """Name -> values (n,) of the shape of each object.
 
     Elongation is 1 for a ball, fill 1 for an ellipse, and compactness falls with a ragged outline.
     """

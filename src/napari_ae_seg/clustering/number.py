@@ -1,4 +1,4 @@
-"""How many clusters? As few as describe places they have not seen nearly as well, and as surely, as any number does.
+"""The number of clusters: the fewest whose criterion on held-back places is nearly as high as that of any number.
 
 Each number gets a Gaussian mixture, fitted to one half of the places and judged on the other: the mean log-likelihood
 less the mean entropy of the memberships (the integrated completed likelihood). Unlike the likelihood, the BIC or the

@@ -1,1 +1,1 @@
-"""What the clusters are: latents on a plane, prototypes beside typical patches, the units that fire."""
+"""Exploring clusters: latents on a plane, prototypes beside typical patches, and the active units."""

@@ -35,7 +35,7 @@ PATCH_CELLS = {2: 4, 3: 2}
 INSIDE, OUTSIDE = 2000, 8000
 """Places inside and outside a lasso that a new cluster is learnt from, at most."""
 TELLING = 3
-"""Latents that are named as setting a cluster apart."""
+"""How many latents are named per cluster as setting it apart."""
 FIRES = 1e-3
 """Share of a unit's largest value above which it counts as active."""
 
@@ -245,7 +245,7 @@ class Exploration:
 
     @property
     def curve(self) -> dict[int, float]:
-        """Criterion per number of clusters: the one that chose it, or would have."""
+        """Number of clusters -> criterion: what the number was chosen by, or would have been."""
         own = self.segmenter.clusters.curve
         return dict(own) or choose_k(self.segmenter.sample.x, self.segmenter.config, self.segmenter.method).curve
 

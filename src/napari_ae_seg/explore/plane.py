@@ -16,7 +16,7 @@ from napari_ae_seg.core.errors import MissingExtraError
 SIDE = 512
 """Bins along each side of the plane."""
 NOWHERE = SIDE * SIDE
-"""The bin of what has no data."""
+"""The bin number of pixels without data."""
 EDGE = 0.04
 """Share of the plane left free on each side."""
 FITTED = 20_000
@@ -174,7 +174,7 @@ def umap(sample: np.ndarray, seed: int = 0) -> Projection:
 
 
 PROJECTIONS: dict[str, Callable[[np.ndarray], Projection]] = {"pca": principal, "umap": umap}
-"""How many numbers become two."""
+"""Name -> how features are projected to the plane."""
 
 
 def _among(points: np.ndarray, known: np.ndarray, layout: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Typical patches: where an image looks most like a cluster's centre, and what the decoder makes of that centre."""
+"""Typical patches: the places of an image whose latents are nearest to a cluster's mean, and that mean decoded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike a place and a cluster's centre are."""
+    """The similarity of places to the mean latents of a cluster."""
 
     center: np.ndarray
     """(latents,)"""

@@ -31,7 +31,7 @@ PIXEL, MIXED, TEXTURE, LASTING = 1.0, 2.0, 8.0, 16.0
 texture features, and of the smoothing that tells lasting texture from chance."""
 BACKGROUND = {2: 32.0, 3: 16.0}
 """Sigma in pixels of the broad background that is taken out of corrected intensities, in pictures and in volumes."""
-EVENED = 0.75
+BACKGROUND_SHARE = 0.75
 """Share of that background that is taken away: all of it would hollow out large objects."""
 PRINCIPAL, FACTORS = 12, 8
 """Directions kept of the mixed and of the texture features."""
@@ -166,7 +166,7 @@ def _corrected(fit: _Fitting) -> FeatureSpace:
     """Intensities less most of their broad background, so that an object counts as bright if it is so for its place."""
     channels = len(fit.standard("raw")[0])
     sigma = BACKGROUND.get(len(fit.anisotropy), BACKGROUND[2])
-    terms = (_image(fit, channels, fit.fine), _image(fit, channels, sigma, -EVENED))
+    terms = (_image(fit, channels, fit.fine), _image(fit, channels, sigma, -BACKGROUND_SHARE))
     return fit.space("corrected", channels, terms, "The intensities, corrected for their broad background.")
 
 

@@ -15,7 +15,7 @@ from .formats.read import images_in, is_zarr, left_out
 from .stack import Image, Stack, read
 
 CARRIED_ON = (AeSegError, ValueError, OSError)
-"""What may be wrong with one image of many while the others go on."""
+"""Errors of one image that do not stop a batch."""
 
 
 @dataclass(frozen=True)

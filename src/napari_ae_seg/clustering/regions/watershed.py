@@ -20,13 +20,13 @@ from .merging import TEXTURES, THINGS, Rule, merge_alike, merge_tree
 RULES = {"texture": TEXTURES}
 """The rule for some features; THINGS for all others."""
 
-_GRADIENT, _BASINS = (
-    1.0,
-    1.5,
-)  # sigmas in pixels of the edge evidence and of the gradient whose basins are the tiny regions
+_GRADIENT, _BASINS = 1.0, 1.5
+"""Sigmas in pixels: of the edge evidence, and of the gradient whose basins are the tiny regions."""
 _PIXELS_PER_REGION, _MOST_REGIONS, _MOST_ALIKE = 24, 8000, 2000
 _COMPONENTS = 8
-_LEAP, _FEW, _NOTHING = 4.0, 64, 0.03  # a leap counts among the last merges, and above a share of the threshold
+_LEAP, _FEW, _NOTHING = 4.0, 64, 0.03
+"""Merging stops where, among the last `_FEW` merges, one costs `_LEAP` times as much as the one before;
+`_NOTHING` times the threshold is added to them first, so that factors between negligible costs do not count."""
 
 
 @dataclass(frozen=True)

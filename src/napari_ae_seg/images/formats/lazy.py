@@ -21,7 +21,7 @@ UNREADABLE = (
     *(OSError, EOFError, ValueError, RuntimeError, LookupError, ArithmeticError, AssertionError, AttributeError),
     *(TypeError, SyntaxError, struct.error, tokenize.TokenError, zlib.error),
 )
-"""What the libraries that decode files raise at damaged ones: they trip over numbers that cannot be."""
+"""Exceptions that decoding libraries raise on damaged files."""
 
 KEPT = 128 * 2**20
 """Files of up to this many bytes are kept decoded, while they are among the last ones looked at."""
