@@ -1,5 +1,5 @@
 # Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
-.PHONY: help demo test check bench encoder docs-screenshots docs-settings lines pins clean
+.PHONY: help demo test test-matrix check bench encoder docs-screenshots docs-settings lines pins clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -24,6 +24,10 @@ demo:  ## segment a sample image; opens napari where there is a screen, otherwis
 test:  ## the whole test suite, under Xvfb; ARGS="tests/images -k tiff" narrows it
 	@scripts/setup dev
 	$(SCREEN) $(RUN) -m pytest $(ARGS)
+
+test-matrix:  ## the docks in old and new napari, PyQt6 and PySide6; ARGS="0.6.6/PyQt6 newest/PySide6" narrows it
+	@scripts/system-libraries dev
+	@scripts/matrix $(ARGS)
 
 check:  ## style, types, rooms, manifest, doctests
 	@scripts/setup dev
@@ -58,4 +62,4 @@ pins:  ## write constraints.txt anew from what .venv holds
 	scripts/pins
 
 clean:  ## remove what the targets made
-	rm -rf .venv demo-output .bench-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .matrix demo-output .bench-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

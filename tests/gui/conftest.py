@@ -10,15 +10,20 @@ MODEL = "tiny"
 
 
 @pytest.fixture
-def plugin(npe2pm, plugin_settings, tmp_path):
-    """The plugin's settings, its models kept in a folder of this test."""
-    from napari.settings import get_plugin_settings
+def plugin(npe2pm, request, tmp_path, monkeypatch):
+    """The plugin's settings, its models kept in a folder of this test; None before napari 0.9, where it has none."""
+    from napari import settings
     from npe2 import PluginManifest
 
+    if not hasattr(settings, "get_plugin_settings"):
+        npe2pm.register(PluginManifest.from_file(MANIFEST))
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+        return None
+    request.getfixturevalue("plugin_settings")
     npe2pm.register(PluginManifest.from_file(MANIFEST))
-    settings = get_plugin_settings("napari-ae-seg")
-    settings.models.folder = str(tmp_path / "models")
-    return settings
+    mine = settings.get_plugin_settings("napari-ae-seg")
+    mine.models.folder = str(tmp_path / "models")
+    return mine
 
 
 @pytest.fixture

@@ -26,8 +26,12 @@ NO_IMAGE = "Open an image first, or a sample: File > Open Sample > AE Segmentati
 
 def heed(widget: QObject, signal: Any, act: Callable[..., Any]) -> None:
     """Call `act` at each `signal`, for as long as `widget` lives."""
-    signal.connect(act)
-    widget.destroyed.connect(lambda *_: signal.disconnect(act))
+
+    def heard(*happened: Any) -> None:  # a method's owner is gone when napari 0.6 looks for it to disconnect it
+        act(*happened)
+
+    signal.connect(heard)
+    widget.destroyed.connect(lambda *_: signal.disconnect(heard))
 
 
 def follow_layers(viewer: Viewer, widget: QWidget, update: Callable[[], None]) -> None:

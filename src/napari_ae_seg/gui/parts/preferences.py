@@ -48,7 +48,8 @@ def kept(array: np.ndarray, what: str) -> Path:
 
 
 def _settings() -> Any:
-    """Napari's settings of this plugin; None when it is not installed, only on the path."""
-    from napari.settings import get_plugin_settings
+    """Napari's settings of this plugin; None when it is only on the path, and before napari 0.9."""
+    from napari import settings
 
-    return get_plugin_settings().get(PLUGIN)
+    of_plugins = getattr(settings, "get_plugin_settings", None)
+    return of_plugins().get(PLUGIN) if of_plugins is not None else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QProgressBar, QPushButton, QWidget
 from superqt.utils import QSignalDebouncer
 
 from .forms import column, sentence
@@ -144,19 +144,44 @@ class Runner(QWidget):
 
 
 class Dock(QWidget):
-    """A dock widget that stops its jobs when it is taken out of the window."""
+    """A dock widget that joins those of this plugin as a tab, and stops its jobs when it is taken out of the window."""
 
     runner: Runner
 
     def event(self, event: QEvent | None) -> bool:
-        """Notice that napari closes the dock: it takes the widget out."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.closing()
+        """Notice that napari puts the widget into a dock, or takes it out to close it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self.closing()
+            else:
+                QTimer.singleShot(0, self._join)  # once napari has placed the dock in its window
         return bool(super().event(event))
 
     def closing(self) -> None:
         """End what is running."""
         self.runner.stop()
+
+    def _join(self) -> None:
+        """Lie on the docks of this plugin that are in the same window, not below them, where neither has room."""
+        frame = _frame(self)
+        window = frame.parent() if frame is not None else None
+        if frame is None or not isinstance(window, QMainWindow):
+            return
+        frames = [_frame(dock) for dock in window.findChildren(Dock) if dock is not self]
+        there = [one for one in frames if one is not None and not one.isFloating() and not frame.isFloating()]
+        beside = [one for one in there if window.dockWidgetArea(one) == window.dockWidgetArea(frame)]
+        if beside and not set(beside) & set(window.tabifiedDockWidgets(frame)):
+            window.tabifyDockWidget(beside[-1], frame)
+            frame.show()
+            frame.raise_()
+
+
+def _frame(dock: QWidget) -> QDockWidget | None:
+    """What holds `dock` in the window."""
+    holder = dock.parent()
+    while holder is not None and not isinstance(holder, QDockWidget):
+        holder = holder.parent()
+    return holder
 
 
 def _ignore(_: Any) -> None:
