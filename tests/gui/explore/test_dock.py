@@ -45,6 +45,15 @@ def draw(explore, corners, closed=True):
         QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=places[-1])
 
 
+def make(qtbot, segment, explore):
+    """Make a cluster of what is selected, although hardly anything of another may be left."""
+    press(qtbot, explore.make_button)
+    rest(qtbot, segment, explore)
+    if not explore.asking.isHidden():
+        press(qtbot, explore.agree_button)
+        rest(qtbot, segment, explore)
+
+
 def around(explore, inside, reach=1.2):
     """Corners of a box round the places of the pixels `inside` on the plane."""
     rows, columns = np.divmod(explore.look.plane.bins[0][inside], 512)
@@ -129,6 +138,46 @@ def test_a_label_that_is_picked_and_a_shape_that_is_drawn_light_up(viewer, docks
     assert explore.plane._light is not None
 
 
+def test_a_label_chosen_to_paint_with_lights_up_nothing(viewer, docks, qtbot):
+    segment, explore = docks
+    labels = segment.view.layers[0]
+    viewer.layers.selection.active = labels
+    for mode in ("paint", "fill", "erase"):
+        labels.mode = mode
+        labels.selected_label = 2 if labels.selected_label == 1 else 1
+        labels.paint((40, 40), labels.selected_label)
+        rest(qtbot, segment, explore)
+    assert "selection" not in viewer.layers
+    labels.mode = "pick"
+    labels.selected_label = 3 - labels.selected_label
+    assert viewer.layers["selection"].data.any()
+
+
+def test_a_lasso_that_would_take_all_of_other_clusters_asks_first(viewer, docks, qtbot):
+    segment, explore = docks
+    labels = segment.view.layers[0]
+    before = labels.data.copy()
+    explore.of.choose("features")
+    rest(qtbot, explore)
+    second = explore.look.exploration.segments.names[2]
+    draw(explore, around(explore, viewer.layers["cells"].data > 1700))  # the brighter of two clusters, all but its rim
+    press(qtbot, explore.make_button)
+    rest(qtbot, segment, explore)
+    assert not explore.asking.isHidden()
+    assert f"nearly all of {second}." in explore.question.text()
+    assert (labels.data == before).all()
+    press(qtbot, explore.leave_button)
+    rest(qtbot, segment, explore)
+    assert explore.asking.isHidden()
+    assert current().segmenter.clusters.k == 2
+    press(qtbot, explore.make_button)
+    rest(qtbot, segment, explore)
+    press(qtbot, explore.agree_button)
+    rest(qtbot, segment, explore)
+    assert explore.asking.isHidden()
+    assert current().segmenter.clusters.k == 3
+
+
 def test_a_lasso_makes_a_cluster_and_ctrl_z_undoes_it(viewer, docks, qtbot):
     segment, explore = docks
     labels = segment.view.layers[0]
@@ -138,8 +187,7 @@ def test_a_lasso_makes_a_cluster_and_ctrl_z_undoes_it(viewer, docks, qtbot):
     brightest = viewer.layers["cells"].data > 1700
     draw(explore, around(explore, brightest))
     asked = viewer.layers["selection"].data > 0
-    press(qtbot, explore.make_button)
-    rest(qtbot, segment, explore)
+    make(qtbot, segment, explore)
     assert (labels.data == 3).any()
     assert (asked & (labels.data == 3)).sum() > 0.5 * asked.sum()
     assert "lasso 3" in list(labels.features["name"])
@@ -165,8 +213,7 @@ def test_the_copied_lines_make_the_same_cluster(viewer, docks, qtbot):
     explore.of.choose("features")
     rest(qtbot, explore)
     draw(explore, around(explore, viewer.layers["cells"].data > 1700))
-    press(qtbot, explore.make_button)
-    rest(qtbot, segment, explore)
+    make(qtbot, segment, explore)
     segment.copy_menu.menu().actions()[0].trigger()
     lines = QApplication.clipboard().text()
     assert ".separate(ae.Exploration.of(segmenter, stack).parted([(" in lines

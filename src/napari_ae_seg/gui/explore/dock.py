@@ -23,6 +23,8 @@ from .selection import Selection
 from .strips import Numbers, Strip, Units
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.viewer import Viewer
 
     from napari_ae_seg.gui.parts.results import Result
@@ -48,6 +50,7 @@ class ExploreWidget(Dock):
         self._lasso: list[tuple[float, float]] = []
         self._closed = False
         self._unit: weakref.ref[Any] | None = None
+        self._agreed: Callable[[], None] | None = None
         self._build()
         self.selection = Selection(self._viewer, self)
         self._connect()
@@ -85,14 +88,23 @@ class ExploreWidget(Dock):
         one, wish = self.look.exploration, self.look.wish
         made = looking.words(self._lasso, wish)
         name = f"lasso {one.segmenter.clusters.k + 1}"
-        self._asked = mask, one.segmenter.clusters.k
+        self._reconsider()
 
-        def done(parted: Any) -> None:
+        def make(parted: Any) -> None:
+            self._reconsider()
+            self._asked = mask, one.segmenter.clusters.k
             self.selection.clear()
             self.plane.clear()
             edit("separate", parted, name)
 
-        self.runner.run("Looking at the selection", lambda _: one.parted(mask, wish.of, made), then=done)
+        def done(found: tuple[Any, list[str]]) -> None:
+            parted, swallowed = found
+            if swallowed:
+                self._ask(lambda: make(parted), swallowed)
+            else:
+                make(parted)
+
+        self.runner.run("Looking at the selection", lambda _: looking.parted(one, mask, wish.of, made), then=done)
 
     def report(self, path: str = "") -> None:
         """Write a report of what is shown to `path`; asks where if it is not given."""
@@ -147,6 +159,8 @@ class ExploreWidget(Dock):
     def _show(self, look: Look) -> None:
         before, self.look = self.look, look
         one = look.exploration
+        if before is None or one is not before.exploration:
+            self._reconsider()
         if before is None or look.plane is not before.plane:
             self._bins = one.image.to_source(look.plane.bins)
             self._lasso = []
@@ -180,10 +194,31 @@ class ExploreWidget(Dock):
             told = f"The new cluster holds {held:.0%} of the selection; {more:.0%} of it are pixels alike elsewhere."
             self.runner.say(told)
 
+    def _ask(self, make: Callable[[], None], swallowed: list[str]) -> None:
+        """Ask whether the new cluster shall take the place of others."""
+        *most, last = swallowed
+        names = f"{', '.join(most)} and {last}" if most else last
+        self.question.setText(
+            f"The new cluster would take nearly all of {names}. A smaller selection would leave more."
+        )
+        self._agreed = make
+        self.asking.show()
+
+    def _agree(self) -> None:
+        make = self._agreed
+        if make is not None and not self.runner.running:
+            make()
+
+    def _reconsider(self) -> None:
+        """Ask no more."""
+        self._agreed = None
+        self.asking.hide()
+
     def _lassoed(self, corners: list[tuple[float, float]], closed: bool) -> None:
         if self.look is None:
             return
         self._lasso = corners
+        self._reconsider()
         inside = self.look.plane.inside(corners)
         self.selection.show(self.look.exploration.image.to_source(inside))
         if closed:
@@ -193,6 +228,7 @@ class ExploreWidget(Dock):
     def _painted(self) -> None:
         """Pixels were chosen in the image: they light up on the plane."""
         self._lasso = []
+        self._reconsider()
         self.plane.clear()
         self._lit()
         self._enable()
@@ -220,6 +256,7 @@ class ExploreWidget(Dock):
         self.body.setVisible(result is not None)
         if result is None:
             self.look = None
+            self._reconsider()
             self.selection.end()
             return
         names = [segments.name for segments in result.segments]
@@ -265,6 +302,13 @@ class ExploreWidget(Dock):
         self.make_button, self.clear_button = QPushButton("New cluster"), QPushButton("Clear")
         self.report_button = QPushButton("Report…")
         self.report_button.setToolTip(tooltip("One web page on this segmentation, with pictures, to keep or to print."))
+        self.question = sentence()
+        self.agree_button, self.leave_button = QPushButton("Make it anyway"), QPushButton("Leave it")
+        self.asking = QWidget()
+        asking = column(self.asking, spacing=4)
+        asking.addWidget(self.question)
+        asking.addWidget(beside(self.agree_button, self.leave_button, equal=True))
+        self.asking.hide()
         self.runner = Runner()
         self.strip, self.units, self.numbers, self.says = Strip(), Units(), Numbers(), sentence()
         chosen = QWidget()
@@ -278,6 +322,7 @@ class ExploreWidget(Dock):
         layout.addWidget(self.plane)
         layout.addWidget(self.words)
         layout.addWidget(beside(self.make_button, self.clear_button, self.report_button, equal=True))
+        layout.addWidget(self.asking)
         layout.addWidget(self.runner)
         layout.addWidget(fold("Plane", row_of({"Points": self.points, "Of": self.of, "Laid out by": self.method})))
         pictures = fold("Prototypes and typical patches", self.strip)
@@ -301,6 +346,8 @@ class ExploreWidget(Dock):
         self.units.chosen.connect(self.show_unit)
         self.make_button.clicked.connect(self.make_cluster)
         self.clear_button.clicked.connect(self._cleared)
+        self.agree_button.clicked.connect(self._agree)
+        self.leave_button.clicked.connect(self._reconsider)
         self.report_button.clicked.connect(lambda: self.report())
         self.runner.busy.connect(self._free)
         for combo in (self.which, self.of, self.method, self.points, self.by):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_ae_seg.core.progress import Progress
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from napari_ae_seg.clustering.lasso import Parted
     from napari_ae_seg.explore.exploration import Exploration
     from napari_ae_seg.explore.plane import Plane
     from napari_ae_seg.gui.parts.jobs import Reporter
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from .strips import Row
 
 SIDE = 512
+SWALLOWED = 0.9
+"""Share of a cluster's pixels from which on it counts as taken whole."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,15 @@ def look(wish: Wish, before: Look | None, report: Reporter) -> Look:
     fitted = known and before is not None and before.exploration.segmenter.sample is one.segmenter.sample
     curve = one.segmenter.clusters.curve or (before.curve if fitted and before is not None else one.curve)
     return Look(wish, one, plane, picture, rows, one.usage if one.sparse else one.contrasts, dict(curve))
+
+
+def parted(one: Exploration, mask: np.ndarray, of: str, made: str) -> tuple[Parted, list[str]]:
+    """What a new cluster is made of, and the names of the clusters that it would take nearly all pixels of."""
+    found = one.parted(mask, of, made)
+    after = one.segmenter.separate(found)
+    taken = np.asarray(after.label(one.prepared).labels) == after.clusters.k
+    before, names = np.asarray(one.segments.labels), one.segments.names
+    return found, [names[label] for label in one.labels if taken[before == label].mean() >= SWALLOWED]
 
 
 def report(one: Exploration, path: str, report: Reporter) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari_ae_seg.explore.exploration import Exploration
 
 NAME = "selection"
+PAINTING = ("paint", "fill", "erase", "polygon")
+"""Modes of a Labels layer in which a label is chosen to draw with it."""
 CLEAR, LIT = (0.0, 0.0, 0.0, 0.0), (1.0, 0.84, 0.04, 1.0)
 
 
@@ -114,9 +116,10 @@ class Selection(QObject):
             layer.events.selected_label.disconnect(self._picked)
 
     def _picked(self, _: Any = None) -> None:
-        """A label of the segments was picked: its pixels are chosen."""
-        if self._segments is not None and self._shape == self._segments.data.shape:
-            self.show(np.asarray(self._segments.data) == self._segments.selected_label)
+        """A label of the segments was picked: its pixels are chosen, unless it was picked to paint with."""
+        segments = self._segments
+        if segments is not None and self._shape == segments.data.shape and str(segments.mode) not in PAINTING:
+            self.show(np.asarray(segments.data) == segments.selected_label)
             self.changed.emit()
 
     def _drawn(self, _: Any = None) -> None:
