@@ -279,7 +279,7 @@ class NetworkConfig(Config):
         if self.up == "unpool" and self.down != "max":
             raise ValueError("up='unpool' puts values back where the maximum was: it needs down='max'")
         if self.sparsity == "topk" and self.latents and self.active > self.latents:
-            raise ValueError(f"active={self.active} is more than the {self.latents} latents there are")
+            raise ValueError(f"{self.active} active latents are more than the {self.latents} there are")
         return self
 
 

@@ -260,7 +260,7 @@ def check_channels(model: Autoencoder, stack: Stack) -> None:
     if stack.channels != model.channels:
         raise ValueError(
             f"the model was trained on {model.channels} channel{'s' * (model.channels != 1)}, the image has "
-            f"{stack.channels}; choose as many with channels (--channels), or train a model on this image"
+            f"{stack.channels}; choose as many channels, or train a model on this image"
         )
     if stack.ndim != model.ndim:
         raise ValueError(

@@ -116,10 +116,12 @@ class Talk:
         self, stack: Stack, training: TrainingConfig, network: NetworkConfig, start: Autoencoder | None = None
     ) -> Autoencoder:
         """An autoencoder trained on `stack`, from `start` if given."""
-        from napari_ae_seg.autoencoder.training import train
+        from napari_ae_seg.autoencoder.training import collapsed, train
 
         with self.account.stage("train"):
-            return train(stack, training, None if start else network, self.report, model=start)
+            trained = train(stack, training, None if start else network, self.report, model=start)
+        self.say(collapsed(trained))
+        return trained
 
     @property
     def report(self) -> Report:

@@ -65,8 +65,8 @@ def test_stop_keeps_what_was_learnt_and_it_can_be_saved_and_used_elsewhere(viewe
     train_dock.forms[1].write({"steps": 100_000})
     started(qtbot, train_dock, steps=3)
     press(qtbot, train_dock.stop_button)
+    qtbot.waitUntil(lambda: train_dock.model is not None, timeout=60_000)
     settle(qtbot, train_dock)
-    assert train_dock.model is not None
     assert 3 <= train_dock.model.info["runs"][-1]["steps"] < 100_000
     segment = dock("Segment")
     press(qtbot, train_dock.save_button)
@@ -153,7 +153,7 @@ def test_contradicting_fields_are_said_in_the_dock(viewer, train_dock, image):
     train_dock.forms[0].write({"sparsity": "topk", "latents": 2})
     train_dock.forms[2].write({"active": 5})
     assert not train_dock.train_button.isEnabled()
-    assert "active=5 is more than the 2 latents" in train_dock.why.text()
+    assert "5 active latents are more than the 2 there are" in train_dock.why.text()
 
 
 def test_a_region_limits_what_is_learnt(viewer, train_dock, qtbot, image):
@@ -177,3 +177,19 @@ def test_what_was_trained_can_be_copied(viewer, train_dock, qtbot, image):
     assert all((made[name] == again[name]).all() for name in made)
     train_dock.copy_menu.menu().actions()[1].trigger()
     assert "napari-ae-seg train cells.tif --model model.aeseg" in QApplication.clipboard().text()
+
+
+def test_latents_that_all_fell_silent_are_said(viewer, train_dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    for _ in range(2):  # the sparsity weight appears once there is a penalty
+        for form in train_dock.forms:
+            form.write({"sparsity": "l0", "beta": 1000.0, "learning_rate": 0.1, "steps": 60})
+    press(qtbot, train_dock.train_button)
+    settle(qtbot, train_dock)
+    assert "All 4 latents are silent: lower the sparsity weight." in train_dock.runner.text.text()
+
+
+def test_it_says_before_training_what_the_model_is_for(viewer, train_dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    assert "Segment" in train_dock.purpose.text()
+    assert "clustered" in train_dock.purpose.text()

@@ -1,6 +1,7 @@
 """Training: an autoencoder learns from images, step by step, and may be paused, saved and taken up again."""
 
 from .costs import Estimate, estimate
+from .finish import collapsed
 from .fit import Fit, Step, train
 
-__all__ = ["Estimate", "Fit", "Step", "estimate", "train"]
+__all__ = ["Estimate", "Fit", "Step", "collapsed", "estimate", "train"]

@@ -54,6 +54,25 @@ def finish(fit: Fit) -> Autoencoder:
     return model.on(home)
 
 
+def collapsed(model: Autoencoder) -> str:
+    """What to say of a sparse network most of whose latents are never active; nothing of any other.
+
+    >>> from napari_ae_seg.config import NetworkConfig
+    >>> class Model:
+    ...     network, info = NetworkConfig(sparsity="l0"), {"sparsity": {"usage": [0.0] * 64, "dead": list(range(64))}}
+    >>> collapsed(Model)
+    'All 64 latents are silent: lower the sparsity weight.'
+    """
+    found = model.info.get("sparsity", {"usage": [], "dead": []})
+    dead, count = len(found["dead"]), len(found["usage"])
+    if 2 * dead <= count:
+        return ""
+    remedy = "allow more active latents" if model.network.sparsity == "topk" else "lower the sparsity weight"
+    if dead == count:
+        return f"All {count} latents are silent: {remedy}."
+    return f"{dead} of {count} latents are silent; to use more of them, {remedy}."
+
+
 def _gathered(fit: Fit, net: Net, pixels: int, device: torch.device) -> Net:
     tiles = fit.material.tiles(net.align, fit.training.seed, pixels)
     return gather_statistics(net.to(device), [torch.from_numpy(tile).to(device) for tile in tiles])

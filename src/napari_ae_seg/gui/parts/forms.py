@@ -26,6 +26,8 @@ from .controls import Combo, Control, Slider, choices, control, tooltip
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from qtpy.QtGui import QShowEvent
+
 C = TypeVar("C", bound=Config)
 
 
@@ -97,7 +99,7 @@ def read(config: type[C], *forms: Form) -> C:
 
 def fold(title: str, *widgets: QWidget) -> QCollapsible:
     """`widgets` folded away under `title`."""
-    folded = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    folded = _Fold(title, expandedIcon=OPEN, collapsedIcon=SHUT)
     folded.setDuration(0)
     folded.layout().setContentsMargins(0, 0, 0, 0)
     folded.layout().setSpacing(2)
@@ -152,6 +154,24 @@ def scrolling(body: QWidget) -> QScrollArea:
     return area
 
 
+class _Fold(QCollapsible):
+    """Draws its arrow in the colour that the theme gives to words."""
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 (Qt's name)
+        super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._recolor()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
+        super().showEvent(event)
+        self._recolor()
+
+    def _recolor(self) -> None:
+        self.toggleButton().ensurePolished()
+        self.setExpandedIcon(OPEN)
+        self.setCollapsedIcon(SHUT)
+
+
 class _Scrolling(QScrollArea):
     """As wide at least as its content, so that nothing is cut."""
 
@@ -196,6 +216,9 @@ def sentence(text: str = "") -> QLabel:
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     return label
 
+
+OPEN, SHUT = "▾", "▸"
+"""Arrows of a fold."""
 
 WIDTH = 330
 """Width in pixels that a dock asks for."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_ae_seg.core.progress import Progress
 from napari_ae_seg.gui.parts.models import load
 
 if TYPE_CHECKING:
+    from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.autoencoder.training import Fit
     from napari_ae_seg.gui.parts.jobs import Reporter
     from napari_ae_seg.gui.parts.results import Plan
@@ -54,10 +55,13 @@ def go_on(fit: Fit, report: Reporter) -> Fit:
     return fit
 
 
-def finish(fit: Fit, report: Reporter) -> Any:
-    """The best that was learnt, ready for use."""
+def finish(fit: Fit, report: Reporter) -> tuple[Autoencoder, str]:
+    """The best that was learnt, ready for use, and what there is to say of it."""
     report(Progress("finishing", 0, 0))
-    return fit.model
+    from napari_ae_seg.autoencoder.training import collapsed
+
+    model = fit.model
+    return model, collapsed(model)
 
 
 def forecast(plan: Plan | None, device: str, report: Reporter) -> Forecast:

@@ -54,6 +54,8 @@ TRAINING = ("steps", "max_minutes", "device")
 SETTLE_MS = 500
 """How long the controls must rest before the cost is estimated anew."""
 
+PURPOSE = "The model you train here is offered in the Segment dock: what it learns to see is what gets clustered there."
+
 TRAIN_TIP = "Let an autoencoder learn the images that are ticked."
 
 
@@ -182,13 +184,15 @@ class TrainWidget(Dock):
             return
         self.runner.run("Finishing", lambda report: course.finish(fit, report), then=self._finished)
 
-    def _finished(self, model: Autoencoder) -> None:
+    def _finished(self, found: tuple[Autoencoder, str]) -> None:
         fit = self.fit
+        model, doubt = found
         self.model = model
         assert fit is not None
         assert self.plan is not None
         why = f" ({fit.stopped})" if fit.stopped else ""
-        self.runner.say(f"Learnt in {fit.number} steps{why}. Ready in the Segment dock; save it to keep it.")
+        use = doubt or "Ready in the Segment dock; save it to keep it."
+        self.runner.say(f"Learnt in {fit.number} steps{why}. {use}")
         anew = self.plan.start is None
         training, network = (self.plan.training, self.plan.network) if anew else (None, None)
         self.fit = None
@@ -266,6 +270,8 @@ class TrainWidget(Dock):
                 why = f"{error}."
         _set(self.train_button, not why, why or TRAIN_TIP)
         training = running and self.runner.job is not None and self.runner.job.title == "Training"
+        for before in (self.purpose, self.reason, self.cost):  # the course takes their room
+            before.setVisible(not training and not paused)
         self.pause_button.setText("Resume" if paused else "Pause")
         _set(self.pause_button, training or paused, "Go on as if never paused." if paused else "Stop for now.")
         _set(self.stop_button, training or paused, "End, and keep the best that was learnt.")
@@ -345,7 +351,7 @@ class TrainWidget(Dock):
             Form(TrainingConfig, further),
         )
         self._choose_preset()
-        self.reason, self.cost, self.why = sentence(), sentence(), sentence()
+        self.purpose, self.reason, self.cost, self.why = sentence(PURPOSE), sentence(), sentence(), sentence()
         self.train_button, self.pause_button, self.stop_button = (QPushButton(t) for t in ("Train", "Pause", "Stop"))
         self.save_button, self.save_as_button = QPushButton("Save"), QPushButton("Save as…")
         copies = {
@@ -372,16 +378,17 @@ class TrainWidget(Dock):
         for (text, tip), widget in zip(tips.items(), shown, strict=True):
             source.addRow(caption(text, tip), widget)
         source.addRow(caption("Preset", "A named set of options."), self.preset)
+        layout.addWidget(self.purpose)
         layout.addWidget(self.source)
         for form in self.forms[:2]:
             layout.addWidget(form)
         for line in (self.reason, self.cost):
             layout.addWidget(line)
         layout.addWidget(beside(self.train_button, self.pause_button, self.stop_button, equal=True))
+        layout.addWidget(beside(self.save_button, self.save_as_button, self.copy_menu, equal=True))
         layout.addWidget(self.why)
         layout.addWidget(self.runner)
         layout.addWidget(self.course)
-        layout.addWidget(beside(self.save_button, self.save_as_button, self.copy_menu, equal=True))
         layout.addWidget(fold("Advanced", *self.forms[2:]))
         start = row_of({"Start from": self.start})
         start.setToolTip(tooltip("A new network, or a model that learns further."))
