@@ -1,13 +1,11 @@
-"""Guidance: strokes teach a forest, the rest of the image follows, and what nobody painted stays."""
+"""Guidance: strokes teach, the rest of the image follows, and what nobody painted stays."""
 
 import time
 
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import RandomForestClassifier
 
-from napari_ae_seg.clustering.forest import DEPTH, LEAF, TREES, fit_forest
 from napari_ae_seg.core import state
 from napari_ae_seg.segmenter.guidance import Guide, fit_guide, painted_places
 
@@ -24,13 +22,6 @@ def blobs(count, of):
 def share(guide, x, label):
     found = guide.scores(torch.from_numpy(x.T)).argmax(0).numpy()
     return np.mean(np.array(guide.labels)[found] == label)
-
-
-def test_the_arrays_say_what_the_forest_of_scikit_learn_says():
-    x, which = blobs(80, [1, 2, 3])
-    x += RNG.standard_normal(x.shape).astype(np.float32)
-    same = RandomForestClassifier(TREES, max_depth=DEPTH, min_samples_leaf=LEAF, random_state=0).fit(x, which)
-    assert np.allclose(fit_forest(x, which - 1).probabilities(x.T), same.predict_proba(x).T, atol=1e-6)
 
 
 def test_three_strokes_name_the_whole_image():
@@ -114,12 +105,13 @@ def test_who_corrects_what_is_wrong_accepts_the_rest():
     assert over.accepted == 0
 
 
-def test_clusters_count_less_where_they_are_corrected():
+def test_strokes_over_other_clusters_correct_them():
     x = np.linspace(0, 1, 40)[:, None]
     before = np.where(x[:, 0] < 0.5, 1, 2)
 
-    def trusted(painted, **more):
-        return fit_guide(x, painted, (x, before), before, own=1, **more).trusted
+    def corrects(painted, **more):
+        return fit_guide(x, painted, (x, before), before, own=1, **more).corrects
 
-    assert trusted(3 - before) < trusted(before)
-    assert trusted(3 - before, corrections=False) == trusted(before)
+    assert corrects(3 - before)
+    assert not corrects(before)
+    assert not corrects(3 - before, corrections=False)

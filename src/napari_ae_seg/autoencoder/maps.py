@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_ae_seg.core import filters
+from napari_ae_seg.core.edges import edges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ class Maps:
     decoded_stride: int = 1
     codes: int = 1
     """How many of the last levels are latents, each of the image at another size."""
+    edges: Tensor | None = None
+    """Slopes, curvatures and grain of the image: (E, *space); made when they are asked for."""
     tone_weight: float = 0.0
     """What the image itself counts beside them, as the network learnt it."""
 
@@ -51,10 +54,18 @@ class Maps:
         """The same with the image on a tone curve."""
         return replace(self, raw=tone(self.raw))
 
+    def with_edges(self, anisotropy: Sequence[float]) -> Maps:
+        """The same with the edges of the image."""
+        return self if self.edges is not None else replace(self, edges=edges(self.raw, anisotropy, self.valid))
+
     def source(self, name: str) -> tuple[Tensor, int]:
-        """Channels and stride of "raw", "decoded" or a level by its number."""
+        """Channels and stride of "raw", "edges", "decoded" or a level by its number."""
         if name == "raw":
             return self.raw, 1
+        if name == "edges":
+            if self.edges is None:
+                raise ValueError("these maps hold no edges: ask for them with `with_edges`")
+            return self.edges, 1
         if name == "decoded":
             if self.decoded is None:
                 raise ValueError("these maps hold no decoder output: encode with features='decoder'")

@@ -14,7 +14,7 @@ from napari_ae_seg.core import filters
 
 from .factors import Moments, autocorrelated, principal
 from .noise import sigma_for
-from .space import FeatureSpace, Term
+from .space import EDGES, FeatureSpace, Term
 from .tone import Tone
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ BACKGROUND = {2: 32.0, 3: 16.0}
 """Sigma in pixels of the broad background that is taken out of corrected intensities, in pictures and in volumes."""
 BACKGROUND_SHARE = 0.75
 """Share of that background that is taken away: all of it would hollow out large objects."""
+BLURS = (0.0, 1.0, 2.0, 4.0, 8.0)
+NETWORK = (2.0, 6.0)
+"""Sigmas in pixels at which strokes are learnt from the image, and from the principal channels of the network."""
 PRINCIPAL, FACTORS = 12, 8
 """Directions kept of the mixed and of the texture features."""
 _FEW = 4096
@@ -58,6 +61,29 @@ def fit_space(
     return SPACES[config.features](_Fitting(config, maps, anisotropy))
 
 
+def fit_guide_space(
+    config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float], own: FeatureSpace
+) -> FeatureSpace:
+    """What strokes are learnt from beside the clusters' `own` features: blurs, edges and what the network says."""
+    fit = _Fitting(config, [block.toned(own.tone).with_edges(anisotropy) for block in maps], anisotropy, Tone((), ()))
+    sources = [("raw", sigma) for sigma in BLURS] + [(EDGES, 0.0)]
+    latents = maps[0].tone_weight > 0
+    if latents and own.name != "latent":
+        sources += [(level, 0.0) for level in fit.levels[-maps[0].codes :]]
+    terms, start = [], 0
+    for source, sigma in sources:
+        count = len(fit.standard(source)[0])
+        terms.append(fit.term(source, sigma, (start, start + count), np.eye(count), np.zeros(count)))
+        start += count
+    further = [] if latents else [_network_only(fit, sigma) for sigma in NETWORK] + [_texture(fit)]
+    for space in further:
+        terms += [replace(term, rows=(start + term.rows[0], start + term.rows[1])) for term in space.terms]
+        start += space.n_features
+    sentence = "The intensities, edges, and what the network says of them, at several scales."
+    made = fit.space("guide", start, tuple(terms), sentence)
+    return replace(made, tone=own.tone, anisotropy=tuple(anisotropy))
+
+
 def pick(rows: Sequence[torch.Tensor], n: int, seed: int) -> torch.Tensor:
     """At most `n` random ones of all rows, in their order.
 
@@ -72,10 +98,16 @@ def pick(rows: Sequence[torch.Tensor], n: int, seed: int) -> torch.Tensor:
 class _Fitting:
     """The sampled blocks, and statistics of their sources."""
 
-    def __init__(self, config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float] | None) -> None:
+    def __init__(
+        self,
+        config: SegmentationConfig,
+        maps: Sequence[Maps],
+        anisotropy: Sequence[float] | None,
+        tone: Tone | None = None,
+    ) -> None:
         if not maps:
             raise ValueError("features are fitted on at least one block")
-        self.tone = Tone.fit(maps)
+        self.tone = tone or Tone.fit(maps)
         self.maps = [block.toned(self.tone) for block in maps]
         self.grid = grid_of(config, np.max([block.space for block in maps], axis=0))
         self.anisotropy = tuple(anisotropy or (1.0,) * len(maps[0].space))
@@ -181,6 +213,15 @@ def _mixed(fit: _Fitting) -> FeatureSpace:
     terms = _network(fit, sources, rows, directions, moments.mean)
     terms = (_image(fit, channels, fit.fine), *terms)
     return fit.space("mixed", rows[1], terms, "The intensities and what the network says of them.")
+
+
+def _network_only(fit: _Fitting, sigma: float) -> FeatureSpace:
+    """The principal channels of the network's levels, smoothed by `sigma`."""
+    sources = [(name, sigma, fit.balance(name, sigma)) for name in fit.levels]
+    moments = fit.moments(sources)
+    directions = principal(moments.covariance, PRINCIPAL)
+    terms = _network(fit, sources, (0, len(directions)), directions, moments.mean)
+    return fit.space("network", len(directions), terms, "What the network says.")
 
 
 def _texture(fit: _Fitting) -> FeatureSpace:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from napari_ae_seg.core import filters
+from napari_ae_seg.core.edges import halo
 from napari_ae_seg.core.state import stored
 
 from .tone import Tone
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from napari_ae_seg.autoencoder.maps import Maps
 
 
+EDGES = "edges"
+"""The source that is made of the image where a space asks for it."""
 WIDEST = 128
 """Pixels of a stride or a sigma that a file may hold, at most."""
 
@@ -62,6 +65,8 @@ class FeatureSpace:
     terms: tuple[Term, ...]
     sentence: str
     """What it is, for the person."""
+    anisotropy: tuple[Annotated[float, (1, 4096)], ...] = ()
+    """Pixel size over the finest, per axis; only spaces that look at edges need it."""
 
     @property
     def halo(self) -> int:
@@ -76,11 +81,13 @@ class FeatureSpace:
     @property
     def sources(self) -> set[str]:
         """What it needs: "raw", "decoded" and levels by number."""
-        return {term.source for term in self.terms}
+        return {"raw" if term.source == EDGES else term.source for term in self.terms}
 
     def transform(self, maps: Maps) -> Tensor:
         """Features of a block: (n_features, *ceil(space / grid)), float32, finite everywhere."""
         maps = maps.toned(self.tone)
+        if any(term.source == EDGES for term in self.terms):
+            maps = maps.with_edges(self.anisotropy)
         space, grid = maps.space, [self.grid] * len(maps.space)
         out = maps.raw.new_zeros((self.n_features, *(math.ceil(n / self.grid) for n in space)))
         for (sigma, rows), terms in groupby(self.terms, key=lambda term: (term.sigma, term.rows)):
@@ -104,7 +111,9 @@ class FeatureSpace:
                 raise ValueError(
                     f"a term of {len(term.bias)} features cannot be rows {start} to {stop} of {self.n_features}"
                 )
-            if term.source not in {"raw", "decoded"} and not (term.source.isascii() and term.source.isdigit()):
+            if term.source == EDGES and len(self.anisotropy) != len(term.sigma):
+                raise ValueError("features that look at edges know the pixel size along every axis")
+            if term.source not in {"raw", "decoded", EDGES} and not (term.source.isascii() and term.source.isdigit()):
                 raise ValueError(
                     f"features look at the image, its decoded levels or a level by number, not {term.source!r}"
                 )
@@ -115,4 +124,4 @@ class FeatureSpace:
     def _reach(self, term: Term) -> int:
         work = self._work(term.sigma)
         cells = max(w * (filters.radius(s / w) + 1) for s, w in zip(term.sigma, work, strict=True))
-        return cells + term.stride
+        return cells + term.stride + (halo(self.anisotropy) if term.source == EDGES else 0)

@@ -28,7 +28,7 @@ GAMMA = {2: 0.65, 3: 1.0}
 @stored("tone")
 @dataclass(frozen=True)
 class Tone:
-    """The curve of each channel, over the range it had when fitted."""
+    """The curve of each channel, over the range it had when fitted; without a range, none: the channels as they are."""
 
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -51,6 +51,8 @@ class Tone:
         >>> Tone((-1.0,), (1.0,))(torch.tensor([[[-1.0, 0.0, 5.0]]]))
         tensor([[[0.0000, 0.6373, 1.0000]]])
         """
+        if not self.low:
+            return torch.nan_to_num(raw, nan=0.0, posinf=0.0, neginf=0.0)
         column = (-1, *(1,) * (raw.ndim - 1))
         low = torch.tensor(self.low).to(raw).view(column)
         high = torch.tensor(self.high).to(raw).view(column)

@@ -9,7 +9,8 @@ from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.clustering.clusters import Clusters
 from napari_ae_seg.clustering.tree import Tree
 from napari_ae_seg.config import MethodName, SegmentationConfig
-from napari_ae_seg.features.space import FeatureSpace
+from napari_ae_seg.core.edges import count
+from napari_ae_seg.features.space import EDGES, FeatureSpace
 
 from .edits import Edits
 from .fit import FittingSample
@@ -72,7 +73,7 @@ class Saved:
         if self.guide and (
             not self.guide_space
             or self.guide.places.shape[1] != count
-            or self.guide.forest.features > count + self.guide_space.n_features
+            or max(self.guide.forest.features, self.guide.perceptron.features) > count + self.guide_space.n_features
         ):
             raise ValueError("what strokes taught is about other features")
         for space in (self.space, self.guide_space):
@@ -84,7 +85,7 @@ class Saved:
         net, channels = self.model.net, self.model.channels
         if len(space.tone.low) != channels or space.grid != self.grid:
             raise ValueError(f"features of {len(space.tone.low)} channels look at {channels}")
-        seen = {"raw": (channels, 1), "decoded": (net.channels, 1)}
+        seen = {"raw": (channels, 1), "decoded": (net.channels, 1), EDGES: (channels * count(self.model.ndim), 1)}
         levels = zip(net.level_channels, net.level_strides, strict=True)
         seen |= {str(number): (size, max(stride, self.grid)) for number, (size, stride) in enumerate(levels)}
         for term in space.terms:

@@ -34,8 +34,8 @@ class Finish:
     """The segment of each label; None where labels are segments."""
     finer: Tree | None
     """The tree whose leaves make segments finer than the labels, if they are."""
-    splits: bool
-    """Whether segments that a person split have parts here: strokes decide for themselves."""
+    guided: bool
+    """Whether strokes decide, also over the parts of split segments and in a dark surround."""
     painted: np.ndarray | None
     """(N, *space) what was painted on the image, -1 where nothing was."""
 
@@ -47,9 +47,9 @@ class Finish:
     def __call__(self, block: Block) -> np.ndarray:
         """Segments of the block without its halo: (*core) int32."""
         segments = self._segments(block)
-        if self.config.surround and block.whole and len(block.raw) == 3:
+        if self.config.surround and not self.guided and block.whole and len(block.raw) == 3:
             segments = fill_surround(segments, dark_surround(self.normalizer.unit(block.raw)))
-        features = block.sample.features(block.tile.outer) if self.splits and self.edits.splits else None
+        features = block.sample.features(block.tile.outer) if self.edits.splits and not self.guided else None
         segments = tidy(self.edits.apply(segments, features), self.config, block.cut)[block.tile.inner]
         if self.painted is not None:
             drawn = self.painted[block.n][block.tile.core]

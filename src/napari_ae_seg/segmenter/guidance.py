@@ -1,12 +1,13 @@
-"""Guidance: strokes with labels teach a small forest on the features, and the rest of the image follows.
+"""Guidance: strokes teach a small forest and a perceptron on the features, and the rest of the image follows.
 
-Features are made once and nothing is trained anew. Labels that nobody painted stay what they were, wherever a place is
-unlike every stroke.
+Features are made once and no network is trained anew. Labels that nobody painted stay what they were, wherever a
+place is unlike every stroke.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,8 +18,9 @@ import torch
 from torch import Tensor
 
 from napari_ae_seg.clustering.forest import Forest, fit_forest
+from napari_ae_seg.clustering.perceptron import Perceptron, fit_perceptron
 from napari_ae_seg.core.state import stored
-from napari_ae_seg.features.fit import fit_space
+from napari_ae_seg.features.fit import fit_guide_space
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.images.stack import Stack
 
@@ -34,20 +36,23 @@ if TYPE_CHECKING:
     from napari_ae_seg.core.progress import Report
     from napari_ae_seg.images.stack import Image
 
+    from .small_clusters import WeightedClusters
+
 OTHERS = 4000
 """Places drawn anywhere, whose labels stay if they are unlike every stroke."""
-SMOOTHING = 0.15
-"""Share of the smoothing of clusters that suits guided labels: the forest's probabilities are less torn."""
+SMOOTHINGS = (0.15, 0.05, 0.0)
+"""Shares of the smoothing of clusters that are tried on guided labels: the first that the strokes survive is taken."""
+SURVIVING = 0.98
+"""Share of the painted places that keep their label under a smoothing that strokes survive, of those without any."""
+WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.65)
+"""Weights of the cluster of a place beside the strokes that are tried on strokes held back."""
+AS_GOOD = 0.01
+"""Differences in the share of right places, over both halves, that say nothing: then the clusters count for more."""
+CORRECTED = 0.5
+"""The most of them where the person corrects what the clusters say."""
 
-BLUR = (0.0, 1.0, 2.0, 4.0, 8.0)
-NETWORK = (2.0, 6.0)
-"""Sigmas in pixels at which a guide looks at the image, and at the principal channels of the network's levels."""
-
-TRUSTED, CORRECTED = 0.65, 0.5
-"""Weight of the cluster of a place beside the forest; and where the person corrects what the clusters say."""
-
-_MOST = 4000  # painted places a forest is fitted on
-_SURE = 1e-3  # least probability
+_MOST = 4000  # painted places that are learnt from
+_SURE = 0.02  # least probability
 _UNPAINTED = 0.5  # weight of a cluster's own label beside painted ones
 _EVER = (0.05, 0.0025)  # of any label in any cluster: where strokes speak for clusters, and where these are accepted
 _ALIKE = 0.95  # share of a stroke's own places that count as like it
@@ -66,20 +71,27 @@ class Guide:
     painted: tuple[Label, ...]
     """Those of them that strokes were painted in; the others keep their places unless these are like a stroke."""
     forest: Forest
+    """Parts sharply by a few features; the perceptron weighs all of them: together they err less than either."""
+    perceptron: Perceptron
     places: Annotated[np.ndarray, "float32 n F"]
     """(n, F) features of the clusters at painted places"""
     named: Annotated[np.ndarray, "int32 n"]
     """(n,) their labels"""
     accepted: Share = 0.0
     """How far the labels that were there before are right where nobody painted, 0 to 1"""
+    corrects: bool = False
+    """Whether the strokes correct what was there"""
     trusted: Share = CORRECTED
-    """Weight of the cluster of a place beside what the forest says of it"""
+    """Weight of the cluster of a place beside what is learnt of it"""
+    smoothing: Share = SMOOTHINGS[0]
+    """How strongly neighbouring places share a label, as a share of the smoothing of clusters"""
 
     def scores(self, features: Tensor) -> Tensor:
-        """Log probabilities (len(labels), *grid) at `features` (F, *grid), as the forest sees them."""
-        flat = features.flatten(1).detach().cpu().numpy()
-        found = torch.from_numpy(self.forest.probabilities(flat)).to(features.device)
-        return found.clamp_min(_SURE).reshape(-1, *features.shape[1:]).log()
+        """Log probabilities (len(labels), *grid) at `features` (F, *grid), by what strokes taught alone."""
+        flat = features.flatten(1)
+        trees = torch.from_numpy(self.forest.probabilities(flat.detach().cpu().numpy())).to(flat)
+        both = trees.clamp_min(_SURE).log() + self.perceptron.scores(flat).clamp_min(math.log(_SURE))
+        return (both / 2).reshape(-1, *features.shape[1:])
 
     def chances(self, memberships: np.ndarray, lookup: np.ndarray) -> np.ndarray:
         """How likely each label is in each cluster, (K, labels): rows sum to 1.
@@ -99,10 +111,17 @@ class Guide:
         table = np.stack(columns, axis=1) + np.interp(self.accepted, (0, 1), _EVER)
         return np.asarray(table / table.sum(1, keepdims=True))
 
+    def of_clusters(self, clusters: WeightedClusters, lookup: np.ndarray) -> Tensor:
+        """How likely each label is in each of `clusters`, (K, labels), as `chances` says."""
+        members = torch.softmax(clusters.scores(torch.from_numpy(self.places.T.copy())), 0)
+        return torch.from_numpy(self.chances(members.numpy(), lookup).astype(np.float32))
+
     def check(self) -> None:
-        """ValueError unless its labels ascend, the forest tells them apart, and those painted have places."""
-        if list(self.labels) != sorted(set(self.labels)) or len(self.labels) != self.forest.shares.shape[1]:
-            raise ValueError(f"the forest tells {self.forest.shares.shape[1]} labels apart, not {self.labels}")
+        """ValueError unless its labels ascend, what was learnt tells them apart, and those painted have places."""
+        if list(self.labels) != sorted(set(self.labels)) or len(self.labels) != self.perceptron.classes:
+            raise ValueError(f"strokes taught {self.perceptron.classes} labels, not {self.labels}")
+        if self.forest.shares.shape[1] != self.perceptron.classes:
+            raise ValueError("what strokes taught disagrees about how many labels there are")
         if not {*self.painted} <= {*self.labels} or {*self.painted} != {*self.named.tolist()}:
             raise ValueError("painted labels are among those told apart, and have places")
 
@@ -128,7 +147,7 @@ class ByStroke(ByCluster):
     @property
     def strength(self) -> float:
         """How strongly neighbouring places share a label."""
-        return self.smoothing * SMOOTHING
+        return self.smoothing * self.guide.smoothing
 
     @property
     def margin(self) -> int:
@@ -148,8 +167,7 @@ class ByStroke(ByCluster):
     @cached_property
     def chances(self) -> Tensor:
         """(K, labels): how likely each label is in each cluster."""
-        members = torch.softmax(self.clusters.scores(torch.from_numpy(self.guide.places.T.copy())), 0)
-        return torch.from_numpy(self.guide.chances(members.numpy(), self.lookup).astype(np.float32))
+        return self.guide.of_clusters(self.clusters, self.lookup)
 
     def scores(self, features: Tensor) -> Tensor:
         """Log probabilities (labels, *grid) of features (F, *grid)."""
@@ -186,36 +204,45 @@ def checked(
     return [(one, painted.astype(np.int32)) for one, painted in zip(sources, arrays, strict=True)]
 
 
-def fit_guide_space(
+def guide_space(
     model: Autoencoder,
     images: Sequence[Image],
     config: SegmentationConfig,
     anisotropy: tuple[float, ...],
+    own: FeatureSpace,
     grid: int,
     report: Report,
 ) -> FeatureSpace:
-    """What a guide looks at, fitted on `images` and frozen."""
+    """What a guide looks at beside the clusters' `own` features, fitted on `images` and frozen."""
     stack = Stack(tuple(images))
     plain = config.but(stride=grid, features="mixed")
     maps = fitting_maps(model, stack, plain, grid, report, fit_normalizer(model, stack, config))
-    return guide_space(
-        fit_space(plain, maps, anisotropy), fit_space(plain.but(features="texture"), maps, anisotropy), anisotropy
-    )
+    return fit_guide_space(plain, maps, anisotropy, own)
 
 
 def joined(own: FeatureSpace, extra: FeatureSpace) -> FeatureSpace:
     """The features of both, those of `own` first, on the grid of `extra`."""
     first = own.n_features
     moved = tuple(replace(term, rows=(term.rows[0] + first, term.rows[1] + first)) for term in extra.terms)
-    return replace(own, name="guided", grid=extra.grid, n_features=first + extra.n_features, terms=(*own.terms, *moved))
+    count, terms = first + extra.n_features, (*own.terms, *moved)
+    return replace(own, name="guided", grid=extra.grid, n_features=count, terms=terms, anisotropy=extra.anisotropy)
 
 
 def learn(
-    lessons: Sequence[tuple[Tensor, np.ndarray, np.ndarray]], own: int, grid: int, corrections: bool, seed: int
+    lessons: Sequence[tuple[Tensor, np.ndarray, np.ndarray]],
+    clusters: WeightedClusters,
+    lookup: np.ndarray,
+    grid: int,
+    corrections: bool,
+    seed: int,
 ) -> Guide:
-    """A guide from `lessons`: features (F, *grid), strokes (*space; 0 is not painted) and what is there so far."""
+    """A guide from `lessons`: features (F, *grid), strokes (*space; 0 is not painted) and what is there so far.
+
+    How much the `clusters` count beside the strokes is tried on strokes held back.
+    """
     places = [painted_places(features, strokes, grid) for features, strokes, _ in lessons]
     x, painted = (np.concatenate(parts) for parts in zip(*places, strict=True))
+    held_back = np.concatenate([_halves(strokes) for _, strokes, _ in lessons])
     rng, few = np.random.default_rng(seed), OTHERS // len(lessons) + 1
     extra, present = [], []
     for features, _, labels in lessons:
@@ -224,7 +251,76 @@ def learn(
         extra.append(features.flatten(1)[:, torch.from_numpy(drawn)].T.cpu().numpy())
         present.append(cells[drawn])
     under = np.concatenate([labels[strokes > 0] for _, strokes, labels in lessons])
-    return fit_guide(x, painted, (np.concatenate(extra), np.concatenate(present)), under, own, corrections, seed)
+    others, own = (np.concatenate(extra), np.concatenate(present)), clusters.clusters.model.features
+
+    def fit(some: np.ndarray) -> Guide:
+        return fit_guide(x[some], painted[some], others, under[some], own, corrections, seed)
+
+    guide = fit(np.ones(len(x), bool))
+    gains = np.zeros(len(WEIGHTS))
+    for fold in (held_back, ~held_back):
+        if {*np.unique(painted[fold])} != {*np.unique(painted[~fold])}:
+            return guide  # a label of one pixel: nothing to hold back
+        gains += _gains(fit(~fold), x[fold], painted[fold], clusters, lookup)
+    best = max(weight for weight, gain in zip(WEIGHTS, gains, strict=True) if gain >= gains.max() - AS_GOOD)
+    return replace(guide, trusted=min(best, CORRECTED) if guide.corrects else best)
+
+
+def surviving(guide: Guide, scores: Sequence[Tensor], strokes: Sequence[np.ndarray], way: ByStroke) -> Guide:
+    """The guide with the strongest smoothing under which the strokes keep their labels; thin things bear none.
+
+    `scores` (labels, *grid) and `strokes` (*space) per sample.
+    """
+    numbers = torch.tensor(guide.labels)
+    kept = []
+    for share in SMOOTHINGS:
+        right: list[np.ndarray] = []
+        for part, painted in zip(scores, strokes, strict=True):
+            q = smooth.mean_field(part, way.smoothing * share, way.sigma) if share else part
+            found, there = painted_places(numbers[q.max(0).indices.cpu()][None], painted, way.grid)
+            right.append(found[:, 0] == there)
+        kept.append(float(np.concatenate(right).mean()))
+    chosen = next(n for n, value in enumerate(kept) if value >= SURVIVING * kept[-1])
+    return replace(guide, smoothing=SMOOTHINGS[chosen])
+
+
+def _gains(
+    guide: Guide, x: np.ndarray, painted: np.ndarray, clusters: WeightedClusters, lookup: np.ndarray
+) -> np.ndarray:
+    """Share of places held back that get the right label, every label alike, for each of `WEIGHTS`."""
+    features = torch.from_numpy(np.ascontiguousarray(x.T, np.float32))
+    own = guide.places.shape[1]
+    members = torch.softmax(clusters.scores(features[:own]).flatten(1), 0)
+    chances = guide.of_clusters(clusters, lookup)
+    by_cluster, by_stroke = (chances.T @ members).log(), guide.scores(features)
+    at = torch.from_numpy(np.searchsorted(guide.labels, painted))
+    share = torch.from_numpy(_balanced(np.unique(painted, return_inverse=True)[1])).float()
+    gains = []
+    for weight in WEIGHTS:
+        found = (weight * by_cluster + (1 - weight) * by_stroke).argmax(0)
+        gains.append(float(((found == at) * share).mean()))
+    return np.array(gains)
+
+
+def _halves(strokes: np.ndarray) -> np.ndarray:
+    """Which painted pixels of `strokes` are held back first: every other stroke of a label, or half of its only one.
+
+    >>> _halves(np.array([1, 1, 0, 1, 0, 2, 2])).tolist()
+    [False, False, True, False, True]
+    """
+    from scipy import ndimage
+
+    back = np.zeros(strokes.shape, bool)
+    for label in np.unique(strokes[strokes > 0]):
+        parts, count = ndimage.label(strokes == label, np.ones((3,) * strokes.ndim))
+        if count > 1:
+            back |= (parts > 0) & (parts % 2 == 0)
+            continue
+        where = np.nonzero(parts)
+        longest = max(where, key=np.ptp)
+        half = tuple(axis[longest > (longest.min() + longest.max()) / 2] for axis in where)
+        back[half] = True
+    return np.asarray(back[strokes > 0])
 
 
 def identity(image: Image) -> str:
@@ -268,9 +364,8 @@ def fit_guide(
         extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), under, seed)
         x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
     names, classes = np.unique(labels, return_inverse=True)
-    forest = fit_forest(x, classes, _balanced(classes), seed)
-    trusted = CORRECTED if corrects else TRUSTED
-    return Guide(tuple(int(name) for name in names), painted, forest, places, named, accepted, trusted)
+    ways = fit_forest(x, classes, _balanced(classes), seed), fit_perceptron(x, classes, _balanced(classes), seed)
+    return Guide(tuple(int(name) for name in names), painted, *ways, places, named, accepted, corrects)
 
 
 def painted_places(features: Tensor | np.ndarray, strokes: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
@@ -304,28 +399,6 @@ def agreement(
     confirmed = max(0.0, (right - chance) / (1 - chance)) ** 2
     corrected = min(1.0, max(0.0, 2 - 2 * right / chance)) if corrections and len(known) > 1 else 0.0
     return float(max(confirmed, corrected)), bool(corrected > confirmed)
-
-
-def guide_space(mixed: FeatureSpace, texture: FeatureSpace, anisotropy: Sequence[float]) -> FeatureSpace:
-    """The features a guide learns from, put together from the fitted `mixed` and `texture` ones.
-
-    The image at several blurs, the principal channels of the network's levels at two, and the texture's factors.
-    """
-    image, network = mixed.terms[0], mixed.terms[1:]
-    channels, start = image.rows[1] - image.rows[0], 0
-    terms = []
-    for sigma in BLUR:
-        rows = (start, start + channels)
-        terms.append(replace(image, sigma=tuple(sigma / a for a in anisotropy), rows=rows))
-        start += channels
-    for sigma in NETWORK:
-        rows = (start, start + mixed.n_features - channels)
-        terms += [replace(term, sigma=tuple(sigma / a for a in anisotropy), rows=rows) for term in network]
-        start = rows[1]
-    for term in texture.terms:
-        terms.append(replace(term, rows=(start + term.rows[0], start + term.rows[1])))
-    sentence = "The intensities, what the network says of them, and texture, at several scales."
-    return replace(mixed, name="guide", n_features=start + texture.n_features, terms=tuple(terms), sentence=sentence)
 
 
 def _unlike(

@@ -29,7 +29,7 @@ from .edits import Edits
 from .file import Saved
 from .finish import Finish
 from .fit import FittingSample, cluster, default_model, fit_features, fit_normalizer, largest, method_of, sample_places
-from .guidance import ByStroke, Guide, checked, fit_guide_space, identity, joined, learn
+from .guidance import ByStroke, Guide, checked, guide_space, identity, joined, learn, surviving
 from .label import IN_MEMORY, Block, FeatureReader, Prepared, Strategy, block_by_block, in_memory
 from .regions import ByRegion
 from .segments import Segments, Tally
@@ -486,7 +486,8 @@ class Segmenter:
         """
         pairs = checked(prepared, strokes)
         images, edits = [one.image for one, _ in pairs], self.edits
-        extra = self.guide_space or fit_guide_space(self.model, images, self.config, self.anisotropy, self.grid, report)
+        grounds = self.config, self.anisotropy, self.space, self.grid
+        extra = self.guide_space or guide_space(self.model, images, *grounds, report)
         plain = replace(self, guide=None, guide_space=extra)
         lessons: list[tuple[Tensor, np.ndarray, np.ndarray]] = []
         for one, painted in pairs:
@@ -494,7 +495,11 @@ class Segmenter:
             parts = (one.image.from_source(part) for part in (painted, before))
             lessons += zip(plain._guide_features(one, report), *parts, strict=True)
             edits = edits.paint(identity(one.image), np.where(painted > 0, painted, -1))
-        guide = learn(lessons, self.space.n_features, extra.grid, corrections, self.config.seed)
+        taught = self._weighted, self._labels_of_clusters(), extra.grid, corrections, self.config.seed
+        guide = learn(lessons, *taught)
+        way = replace(plain, guide=guide)._strategy(images[0], self.config.sharpen)
+        assert isinstance(way, ByStroke)
+        guide = surviving(guide, [way.scores(one) for one, _, _ in lessons], [one for _, one, _ in lessons], way)
         for label, name in (names or {}).items():
             edits = edits.rename(label, name)
         return replace(plain, guide=guide, edits=edits)
@@ -975,7 +980,7 @@ class Segmenter:
             self._normalizer(image),
             lookup,
             finer=self.tree if fine else None,
-            splits=self.guide is None,
+            guided=self.guide is not None,
             painted=self._painted_on(image),
         )
 
