@@ -1,0 +1,20 @@
+"""The numbers that rules were fitted with on generated scenes; they come with the encoders."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from functools import cache
+from typing import Any
+
+
+@cache
+def rules() -> dict[str, Any]:
+    """The numbers of every rule by its name, as the scripts in `encoder/` wrote them.
+
+    >>> sorted(rules())
+    ['confidence', 'features', 'number']
+    """
+    text = (importlib.resources.files("napari_ae_seg") / "weights" / "rules.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
