@@ -420,11 +420,11 @@ class Segmenter:
         Examples
         --------
         >>> import numpy as np, napari_ae_seg as ae
-        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
-        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
-        >>> inside = ae.Exploration.of(segmenter, bands).parted(np.eye(32) > 0)
-        >>> segmenter.separate(inside, "diagonal").clusters.k
-        4
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 8)
+        >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=2))
+        >>> inside = ae.Exploration.of(segmenter, bands).parted(bands == 3)
+        >>> segmenter.separate(inside, "brightest").clusters.k
+        3
         """
         if self.by_region:
             raise ValueError("regions are merged, not clustered: choose another method to add a cluster")

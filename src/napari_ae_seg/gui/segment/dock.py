@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QPushButton, QToolButton, QWidget
 from superqt.utils import QSignalDebouncer, signals_blocked
 
-from napari_ae_seg.config import RunConfig, SegmentationConfig
+from napari_ae_seg.config import RunConfig, SegmentationConfig, matters
 from napari_ae_seg.gui.parts import recipe
 from napari_ae_seg.gui.parts.controls import Combo, Slider, tooltip
 from napari_ae_seg.gui.parts.forms import Form, beside, column, fold, read, row_of, scrolling, sentence, values
@@ -302,10 +302,11 @@ class SegmentWidget(Dock):
             self.table.act(name)
 
     def _write(self, config: SegmentationConfig) -> None:
-        """Show `config` in the controls; that is no wish to change anything."""
+        """Show what matters of `config` in the controls; that is no wish to change anything."""
         self._writing = True
+        shown = config.model_dump()
         for form in self.forms:
-            form.write(config.model_dump())
+            form.write({name: value for name, value in shown.items() if matters(SegmentationConfig, name, shown)})
         self._writing = False
         self._relevant()
 
