@@ -40,9 +40,6 @@ def segment(
     out: Annotated[Path, option(f"Labels ({' '.join(SUFFIXES)}); a folder for several images.", value="PATH")],
     save_model: Annotated[Path | None, option("Write encoder and clusters here (.aeseg).")] = None,
     table: Annotated[Path | None, option("Write the table of segments or objects here (.csv).")] = None,
-    probabilities: Annotated[
-        Path | None, option("Write how likely each segment is at every pixel of the image here (.tif .npy).")
-    ] = None,
     objects: Annotated[
         PartingName | None,
         option(
@@ -80,13 +77,11 @@ def segment(
     parting = ObjectsConfig(method=objects, min_size=object_min_size) if objects else None
     wished = numbers(object_labels, int, "--object-labels")
     files = label_files(images, out)
-    _check_probabilities(images, probabilities)
     with Talk("segment", fields) as talk:
         results: dict[str, Sequence[Path | None]] = {
             "--out": list(files.values()),
             "--save-model": [save_model],
             "--table": [table],
-            "--probabilities": [probabilities],
         }
         talk.check([*images, model, *(strokes or [])], results)
         from napari_ae_seg.autoencoder.model import has_shipped
@@ -110,7 +105,7 @@ def segment(
             segmenter.save(save_model)
             talk.say(f"model: {save_model}")
         _account(segmenter, talk)
-        tables = _label(segmenter, stack, files, talk, parting, wished, rescale, probabilities)
+        tables = _label(segmenter, stack, files, talk, parting, wished, rescale)
         if table:
             write_table(table, tables)
         talk.say_cost()
@@ -128,9 +123,7 @@ def trains(learns: Sequence[str], tuned: bool, ndim: int, config: SegmentationCo
     why = f"as {', '.join(learns)} {'asks' if len(learns) == 1 else 'ask'}"
     why = why if learns else f"for none comes with the package for {ndim}D"
     unsure = "; --features auto may then choose features that do not need it, --features latent uses it for sure"
-    return (
-        f"training: {what} on these images{instead}, {why}{unsure if config.features == 'auto' and not tuned else ''}"
-    )
+    return f"training: {what} on these images{instead}, {why}{unsure if config.features == 'auto' else ''}"
 
 
 def refuse(own: SegmentationConfig, asked: dict[str, Any], where: str) -> None:
@@ -220,7 +213,6 @@ def _label(
     parting: ObjectsConfig | None,
     wished: tuple[int, ...] | None,
     rescale: bool,
-    probabilities: Path | None,
 ) -> list[dict[str, list[Any]]]:
     """Writes the labels of every image, or its objects; their tables."""
     from napari_ae_seg.images.batch import CARRIED_ON
@@ -229,7 +221,7 @@ def _label(
     for image, place in zip(stack.images, talk.places, strict=True):
         try:
             with talk.account.stage("label"):
-                table = _write(segmenter, image, files[place], talk, parting, wished, rescale, probabilities)
+                table = _write(segmenter, image, files[place], talk, parting, wished, rescale)
         except CARRIED_ON as error:
             if len(files) == 1:
                 raise
@@ -249,36 +241,18 @@ def _write(
     parting: ObjectsConfig | None,
     wished: tuple[int, ...] | None,
     rescale: bool,
-    probabilities: Path | None,
 ) -> dict[str, list[Any]]:
-    """Writes the labels of one image, or its objects, and the probabilities if they have a path; their table."""
-    from napari_ae_seg.images.formats.write import write_images, write_labels
+    """Writes the labels of one image, or its objects; their table."""
+    from napari_ae_seg.images.formats.write import write_labels
     from napari_ae_seg.images.formats.zarr import open_zarr_labels
 
     if path.suffix == ".zarr" and parting is None:
         with open_zarr_labels(path, image) as array:
-            segments = segmenter.apply_to(image, array, talk.report, rescale)
-            table = segments.table
-    else:
-        segments = segmenter.apply_to(image, None, talk.report, rescale)
-        labels, table = _shown(segments, image, parting, wished)
-        write_labels(path, labels, image)
-    if probabilities:
-        chances = segments.probabilities[None]
-        exact = probabilities.suffix.lower() == ".npy"
-        write_images(probabilities, chances if exact else chances.astype("float32"))  # Fiji knows no float16
-        talk.say(f"probabilities: {probabilities}")
+            return segmenter.apply_to(image, array, talk.report, rescale).table
+    segments = segmenter.apply_to(image, None, talk.report, rescale)
+    labels, table = _shown(segments, image, parting, wished)
+    write_labels(path, labels, image)
     return table
-
-
-def _check_probabilities(images: Sequence[Path], out: Path | None) -> None:
-    """Wrong usage unless `out` can take the probabilities of `images`."""
-    if out is None:
-        return
-    if len(images) > 1:
-        raise typer.BadParameter(f"--probabilities: one file holds those of one image, got {len(images)} images")
-    if out.suffix.lower() not in (".tif", ".tiff", ".npy"):
-        raise typer.BadParameter(f"--probabilities: they are written as .tif or .npy, got {out.name}")
 
 
 def _shown(

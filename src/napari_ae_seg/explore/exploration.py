@@ -245,9 +245,9 @@ class Exploration:
 
     @property
     def curve(self) -> dict[int, float]:
-        """Probability of each number of clusters: what chose it, or would have."""
-        own, sample = self.segmenter.clusters.curve, self.segmenter.sample
-        return dict(own) or choose_k(sample.x, self.segmenter.config, self.segmenter.method, sample.trios).curve
+        """Number of clusters -> criterion: what the number was chosen by, or would have been."""
+        own = self.segmenter.clusters.curve
+        return dict(own) or choose_k(self.segmenter.sample.x, self.segmenter.config, self.segmenter.method).curve
 
     def to_csv(self, path: str | Path) -> None:
         """Write `table` as comma-separated values.

@@ -1,13 +1,14 @@
-"""Which features an image calls for: the encoder's latents, unless others promise clearer classes.
+"""Which features an image calls for: its intensities, grouped by k-means or by a Gaussian mixture, or texture.
 
-How much another space gains over the latents was learnt on generated scenes, whose classes are known, from how well the
-places of both, and of plain intensity, fall into groups (`encoder/choose.py` fits it, `weights/rules.json` keeps it).
+Where clusters of intensity form regions, intensity says it all, and learned features add only noise; what remains to
+be told is whether its broad background is in the way or is what the image shows. Where they fall into pieces, something
+else makes the regions: texture, if texture falls into clearer groups than intensity does.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,10 +16,8 @@ import torch
 
 from napari_ae_seg.clustering.kmeans import kmeans
 from napari_ae_seg.clustering.prototypes import assign
-from napari_ae_seg.core.rules import rules
 
 from .fit import fit_space, pick
-from .plain import Branch, decided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,17 +30,26 @@ if TYPE_CHECKING:
     from .space import FeatureSpace
 
 ASSUMED_K = 4
-"""Groups that every space is tried with, whatever number of clusters is wanted."""
-BESIDE = ("latent", "intensity")
-"""Spaces whose figures the rule looks at beside those of another."""
-METHODS = {"texture": "spherical"}
-"""Methods of the spaces that k-means is not best for."""
-REASONS = {
-    "latent": "The encoder's latents were clustered, with brightness beside them.",
-    "texture": "Texture was clustered: what the encoder says that lasts over large scales forms clearer regions here.",
-}
-_SAMPLES = 2000
+"""Clusters assumed while their number is still to be found."""
+TORN = 0.4
+"""Fragmentation above which groups of intensity do not speak of regions."""
+STRUCTURED = 0.1
+"""Gap above which texture is considered."""
+GROUPED, TOLERATED = 0.3, 0.1
+"""Gap below which intensities have no clear groups to lose, and the loss of gap up to which they are corrected all the
+same: uneven light and haze are the rule, and evening hurts little."""
+_SAMPLES = 3000
 _TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Branch:
+    """How well one space of features falls into groups."""
+
+    gap: float
+    """ln of the variance that k-means leaves in Gaussian draws of the same covariance, over what it leaves here."""
+    fragmentation: float
+    """Share of neighbours with different labels, over that of labels strewn at random."""
 
 
 @dataclass(frozen=True)
@@ -49,89 +57,77 @@ class Choice:
     """What was chosen, the numbers behind it, and one sentence for the person."""
 
     features: str
+    """"intensity", "corrected" (intensity less most of its broad background) or "texture"."""
     method: str
     branches: dict[str, Branch]
     sentence: str
 
 
 def choose_space(
-    config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float] | None = None, seed: int = 0
+    config: SegmentationConfig,
+    maps: Sequence[Maps],
+    anisotropy: Sequence[float] | None = None,
+    k: int = 0,
+    seed: int = 0,
 ) -> tuple[FeatureSpace, str, Choice]:
-    """The space of features that `maps` call for, fitted, the method for it, and why.
-
-    Of an image that is the same everywhere there is nothing to choose: a network would only show where it ends.
-    """
-    if all(bool((block.raw[:, block.valid] == block.raw[:, block.valid][:, :1]).all()) for block in maps):
-        return (
-            fit_space(config.but(features="intensity"), maps, anisotropy),
-            "kmeans",
-            Choice("intensity", "kmeans", {}, ""),
-        )
-    if maps[0].tone_weight is None:
-        return _without_weight(config, maps, anisotropy, seed)
-    names = ("latent", "intensity", *rules()["features"])
-    spaces = {name: fit_space(config.but(features=name), maps, anisotropy) for name in names}
-    branches = {name: judge(space, maps, seed) for name, space in spaces.items()}
-    name = decide(branches, rules()["features"])
-    method = METHODS.get(name, "kmeans")
-    return spaces[name], method, Choice(name, method, branches, REASONS[name])
-
-
-def _without_weight(
-    config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float] | None, seed: int
-) -> tuple[FeatureSpace, str, Choice]:
-    """The choice where the network learnt no weight for the brightness beside its latents."""
-    spaces: dict[str, FeatureSpace] = {}
-    branches: dict[str, Branch] = {}
-
-    def judged(name: str) -> Branch:
-        spaces[name] = fit_space(config.but(features=name), maps, anisotropy)
-        branches[name] = judge(spaces[name], maps, seed)
-        return branches[name]
-
-    name, method, why = decided(judged)
-    if name not in spaces:
-        spaces[name] = fit_space(config.but(features=name), maps, anisotropy)
+    """The space of features that `maps` call for, fitted, the method for it, and why."""
+    k = k or ASSUMED_K
+    spaces = {"intensity": fit_space(config.but(features="intensity"), maps, anisotropy)}
+    spaces["corrected"] = fit_space(config.but(features="corrected"), maps, anisotropy)
+    branches = {"intensity": judge(spaces["intensity"], maps, k, seed)}
+    other = "corrected"
+    if torn(branches["intensity"]):
+        other, spaces["texture"] = "texture", fit_space(config.but(features="texture"), maps, anisotropy)
+    branches[other] = judge(spaces[other], maps, k, seed)
+    name, method, why = decide(branches)
     return spaces[name], method, Choice(name, method, branches, why)
 
 
-def decide(branches: dict[str, Branch], rule: dict[str, dict[str, list[float]]]) -> str:
-    """The space that promises most: the latents unless `rule` expects another to gain over them.
+def torn(intensity: Branch) -> bool:
+    """Whether groups of intensity fall into so many pieces that they do not speak of regions."""
+    return intensity.fragmentation > TORN
 
-    >>> weights = [0, 0, 0, 1.0, *[0] * 8, -2.0]
-    >>> rule = {"texture": {"mean": [0.0] * 12, "scale": [1.0] * 12, "weights": weights}}
-    >>> both = {"latent": Branch(0.5, 0.8, 0.1, 0.3), "intensity": Branch(0.1, 0.6, 0.6, 1.0)}
-    >>> decide({**both, "texture": Branch(0.2, 0.4, 0.1, 3.0)}, rule)
+
+def decide(branches: dict[str, Branch]) -> tuple[str, str, str]:
+    """The features that the branches speak for, the method for them, and a sentence that says why.
+
+    >>> decide({"intensity": Branch(gap=0.5, fragmentation=0.2), "corrected": Branch(gap=0.1, fragmentation=0.2)})[0]
+    'intensity'
+    >>> decide({"intensity": Branch(gap=-0.1, fragmentation=0.6), "texture": Branch(gap=0.4, fragmentation=0)})[0]
     'texture'
-    >>> decide({**both, "texture": Branch(0.2, 0.4, 0.1, 0.5)}, rule)
-    'latent'
     """
-    beside = [figure for name in BESIDE for figure in astuple(branches[name])]
-    gains = {name: _gain([*astuple(branches[name]), *beside], numbers) for name, numbers in rule.items()}
-    best = max(gains, key=lambda name: gains[name], default="latent")
-    return best if gains.get(best, 0.0) > 0 else "latent"
+    intensity = branches["intensity"]
+    if not torn(intensity):
+        if intensity.gap < GROUPED or branches["corrected"].gap > intensity.gap - TOLERATED:
+            return "corrected", "kmeans", "Intensity, corrected for its broad background, was chosen: it forms regions."
+        return (
+            "intensity",
+            "kmeans",
+            "Intensity was chosen: it forms regions, clearer ones than without its background.",
+        )
+    if branches["texture"].gap > max(STRUCTURED, intensity.gap):
+        why = "Texture was chosen: groups of intensity are torn to pieces, texture forms regions."
+        return "texture", "spherical", why
+    return (
+        "corrected",
+        "gmm",
+        "Intensity with a Gaussian mixture was chosen: neither it nor texture forms clear regions.",
+    )
 
 
-def judge(space: FeatureSpace, maps: Sequence[Maps], seed: int = 0) -> Branch:
-    """How well the features of `space` fall into a few groups, and how torn these are."""
+def judge(space: FeatureSpace, maps: Sequence[Maps], k: int, seed: int = 0) -> Branch:
+    """How well the features of `space` fall into `k` groups, and how torn these are."""
     features = [space.transform(block) for block in maps]
     valid = [block.cells(space.grid) for block in maps]
     x = pick([f[:, v].T for f, v in zip(features, valid, strict=True)], _SAMPLES, seed)
-    k = min(ASSUMED_K, len(torch.unique(x, dim=0)))
+    k = min(k, len(torch.unique(x, dim=0)))
     if k < 2:
-        return Branch(0.0, 0.0, 0.0, 0.0)
-    found = kmeans(x, k, seed=seed, n_init=3)
+        return Branch(0.0, 0.0)
+    found = kmeans(x, k, seed=seed, n_init=4)
     gauss = _gaussian_like(x, seed)
-    left = _left(x, found.inertia)
-    gap = math.log((_left(gauss, kmeans(gauss, k, seed=seed, n_init=2).inertia) + _TINY) / (left + _TINY))
-    variance = float(x.var(0, correction=0).sum())
-    return Branch(gap, 1 - left, _fragmentation(features, valid, found.centers), variance)
-
-
-def _gain(figures: list[float], numbers: dict[str, list[float]]) -> float:
-    """What accuracy a space is expected to gain over the latents."""
-    z = (np.array(figures) - np.array(numbers["mean"])) / np.array(numbers["scale"])
-    return float(np.append(z, 1.0) @ np.array(numbers["weights"]))
+    shuffled = kmeans(gauss, k, seed=seed, n_init=4)
+    gap = math.log((_left(gauss, shuffled.inertia) + _TINY) / (_left(x, found.inertia) + _TINY))
+    return Branch(gap, _fragmentation(features, valid, found.centers))
 
 
 def _left(x: Tensor, inertia: float) -> float:

@@ -194,10 +194,10 @@ def _number(explored: Sequence[Exploration]) -> dict[str, Any]:
     found: dict[str, Any] = {"curve": None, "unstable": None}
     if curve:
         best, asked = max(curve, key=lambda number: curve[number]), segmenter.config.n_clusters
-        words.append(f"{k} clusters were {'asked for' if asked else 'chosen'}; the likeliest number is {best}.")
+        words.append(f"{k} clusters were {'asked for' if asked else 'chosen'}; the criterion is highest at {best}.")
         mark = (k, curve[k]) if k in curve else None
-        series = {"probability": sorted(curve.items())}
-        found["curve"] = charts.lines(series, "number of clusters", "probability", mark, whole=True)
+        series = {"criterion": sorted(curve.items())}
+        found["curve"] = charts.lines(series, "number of clusters", "criterion (nats)", mark, whole=True)
     if not segmenter.by_region:
         fits = resampled(segmenter.clusters, segmenter.config)
         words.append(

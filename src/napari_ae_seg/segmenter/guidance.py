@@ -27,7 +27,7 @@ from napari_ae_seg.images.stack import Stack
 from . import smooth
 from .clustered import ByCluster
 from .edits import MOST, Label, Share
-from .fit import fitting_maps
+from .fit import fit_normalizer, fitting_maps
 from .label import Prepared
 
 if TYPE_CHECKING:
@@ -150,11 +150,6 @@ class ByStroke(ByCluster):
         return self.smoothing * self.guide.smoothing
 
     @property
-    def sharpness(self) -> float:
-        """What scores are multiplied by: they are logarithms of probabilities already."""
-        return 1.0
-
-    @property
     def margin(self) -> int:
         """Pixels around a block that its scores depend on: those of the clusters are smoothed, too."""
         return smooth.mean_field_halo(self._cells) * self.space.grid
@@ -221,7 +216,7 @@ def guide_space(
     """What a guide looks at beside the clusters' `own` features, fitted on `images` and frozen."""
     stack = Stack(tuple(images))
     plain = config.but(stride=grid, features="mixed")
-    maps = fitting_maps(model, stack, plain, grid, report)
+    maps = fitting_maps(model, stack, plain, grid, report, fit_normalizer(model, stack, config))
     return fit_guide_space(plain, maps, anisotropy, own)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_ae_seg.autoencoder import drift
-from napari_ae_seg.autoencoder.encode import check_channels, fitting, sides
+from napari_ae_seg.autoencoder.encode import check_channels, fitting
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.clustering.clusters import Clusters
 from napari_ae_seg.clustering.kmeans import kmeans
@@ -23,7 +23,6 @@ from napari_ae_seg.features.fit import grid_of
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.images.resample import resampled, stretched
 from napari_ae_seg.images.stack import Images, Stack, as_stack
-from napari_ae_seg.images.tiles import tiles
 
 from .clustered import ByCluster
 from .edits import Edits
@@ -31,7 +30,7 @@ from .file import Saved
 from .finish import Finish
 from .fit import FittingSample, cluster, default_model, fit_features, fit_normalizer, largest, method_of, sample_places
 from .guidance import ByStroke, Guide, checked, guide_space, identity, joined, learn, surviving
-from .label import IN_MEMORY, Block, FeatureReader, Prepared, Strategy, Streamed, block_by_block, in_memory
+from .label import IN_MEMORY, Block, FeatureReader, Prepared, Strategy, block_by_block, in_memory
 from .regions import ByRegion
 from .segments import Segments, Tally
 from .shown import page, printed
@@ -180,14 +179,14 @@ class Segmenter:
         model, _ = fitting(default_model(stack, config, report) if model is None else model, stack)
         model = model.on(config.device)
         anisotropy = tuple(spacing / min(stack.spacing) for spacing in stack.spacing)
-        grid = grid_of(config, largest(stack), anisotropy)
+        grid = grid_of(config, largest(stack))
         seen = fit_features(model, stack, config, grid, anisotropy, report)
         sample, patches = sample_places(seen.maps, seen.space, config.max_samples, config.seed)
         clusters, why = cluster(sample, config, seen.method, None)
         tree = clusters.tree(config.seed)
-        usual = max(drift.error(seen.model, one, fit_normalizer(model, one, config)) for one in stack.images[:FEW])
+        usual = max(drift.error(seen.model, one, fit_normalizer(model, stack, config)) for one in stack.images[:FEW])
         report(Progress("cluster", 1, 1))
-        sentence = _said(seen.sentence, clusters, why)
+        sentence = " ".join(part for part in (seen.sentence, why) if part)
         found = (seen.space, seen.method, clusters, tree, Edits(), sentence)
         fitted = cls(seen.model, config, *found, anisotropy, grid, sample, usual, canvas=Canvas(patches))
         return fitted.cut(config.granularity)
@@ -234,7 +233,7 @@ class Segmenter:
         method = self.method if config.method == self.config.method else method_of(config.method, self.space.name)
         clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = clusters.tree(config.seed)
-        sentence = _said(f"{self.sentence.split('. ')[0].rstrip('.')}.", clusters, why)
+        sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
         fitted = replace(moved, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
         return fitted.cut(config.granularity)
 
@@ -950,7 +949,7 @@ class Segmenter:
         return self.config.smoothing, self.config.sharpen, self.space.grid, self.anisotropy
 
     def _normalizer(self, image: Image) -> Normalizer:
-        return fit_normalizer(self.model, image, self.config)
+        return fit_normalizer(self.model, Stack((image,)), self.config)
 
     def _reader(self, image: Image, space: FeatureSpace | None = None, margin: int = 0) -> FeatureReader:
         return FeatureReader(self.model, self._normalizer(image), space or self.space, self.grid, margin)
@@ -1056,36 +1055,9 @@ class Segmenter:
             "config": self.config.model_dump(mode="json"),
             "quality": self.clusters.quality,
             "curve": {str(k): value for k, value in self.clusters.curve.items()},
-            "likely": list(self.clusters.likely),
             "trained_on": self.model.info.get("trained_on", []),
         }
-        known = self.edits, self.clusters.colors, self.sentence, metadata
-        chances = None if self.by_region and not self.guide else lambda: self._probabilities(image)
-        return Segments.of(image, labels, confidence, tally, *known, chances)
-
-    def _probabilities(self, image: Image) -> np.ndarray:
-        """Probability of every label of `image`: (labels, *shape of its labels) float16, made block by block."""
-        strategy = self._strategy(image, self.config.sharpen)
-        assert isinstance(strategy, ByCluster)  # regions have none
-        lookup = np.array([0, *self.guide.labels], np.int32) if self.guide else self._lookup()
-        lookup = np.asarray(self.edits.mapping(int(lookup.max()))[lookup])
-        out = np.zeros((int(lookup.max()), image.shape[0], *image.shape[2:]), np.float16)
-        reader = self._reader(image, strategy.space, strategy.margin)
-        for n in range(image.shape[0]):
-            sample = Streamed(reader, image, n, silent)
-            with strategy.prepared(sample) as known:
-                cut = sides(sample.space, 0, strategy.grid)
-                for tile in tiles(sample.space, cut, strategy.halo, strategy.grid):
-                    found = strategy.probabilities(known, tile.outer, sample.raw(tile.outer))
-                    for label, part in zip(lookup[1:], found, strict=True):
-                        if label:
-                            out[label - 1, n][tile.core] += part[tile.inner].astype(np.float16)
-        return np.stack([image.to_source(one) for one in out]) if len(out) else out
-
-
-def _said(features: str, clusters: Clusters, why: str) -> str:
-    """What was chosen, and why; where nothing was told apart, the features do not matter."""
-    return why if clusters.k == 1 and why else " ".join(part for part in (features, why) if part)
+        return Segments.of(image, labels, confidence, tally, self.edits, self.clusters.colors, self.sentence, metadata)
 
 
 def _voxels(image: Image) -> int:
