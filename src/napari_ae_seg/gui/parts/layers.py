@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,8 +31,12 @@ def heed(widget: QObject, signal: Any, act: Callable[..., Any]) -> None:
     def heard(*happened: Any) -> None:  # a method's owner is gone when napari 0.6 looks for it to disconnect it
         act(*happened)
 
+    def end(*_: Any) -> None:
+        with suppress(AttributeError):  # the window is collected as a whole: its parts are emptied in any order
+            signal.disconnect(heard)
+
     signal.connect(heard)
-    widget.destroyed.connect(lambda *_: signal.disconnect(heard))
+    widget.destroyed.connect(end)
 
 
 def follow_layers(viewer: Viewer, widget: QWidget, update: Callable[[], None]) -> None:
@@ -45,8 +50,9 @@ def follow_layers(viewer: Viewer, widget: QWidget, update: Callable[[], None]) -
         update()
 
     def end(_: Any = None) -> None:
-        for layer in viewer.layers:
-            layer.events.name.disconnect(changed)
+        with suppress(AttributeError):  # as above
+            for layer in viewer.layers:
+                layer.events.name.disconnect(changed)
 
     for layer in viewer.layers:
         layer.events.name.connect(changed)
