@@ -13,7 +13,7 @@ def rules() -> dict[str, Any]:
     """The numbers of every rule by its name, as the scripts in `encoder/` wrote them.
 
     >>> sorted(rules())
-    ['confidence', 'features', 'number']
+    ['confidence', 'features', 'number', 'smoothing']
     """
     text = (importlib.resources.files("napari_ae_seg") / "weights" / "rules.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)

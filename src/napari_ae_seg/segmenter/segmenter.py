@@ -18,6 +18,7 @@ from napari_ae_seg.clustering.tree import Tree
 from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.core import devices, modelfile
 from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.core.rules import rules
 from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import grid_of
 from napari_ae_seg.features.space import FeatureSpace
@@ -947,7 +948,12 @@ class Segmenter:
 
     @property
     def _smoothing(self) -> Smoothing:
-        return self.config.smoothing, self.config.sharpen, self.space.grid, self.anisotropy
+        return self._strength, self.config.sharpen, self.space.grid, self.anisotropy
+
+    @property
+    def _strength(self) -> float:
+        """Smoothing of clusters: less for features that know the surroundings of a place already."""
+        return self.config.smoothing * float(rules()["smoothing"].get(self.space.name, 1.0))
 
     def _normalizer(self, image: Image) -> Normalizer:
         return fit_normalizer(self.model, image, self.config)
@@ -962,11 +968,11 @@ class Segmenter:
             numbers = config.n_clusters, config.superpixels, config.granularity
             return ByRegion(self.space, normalizer, self.grid, self.anisotropy, *numbers, self.clusters.centers)
         weighted = self._weighted if sharpen == config.sharpen else WeightedClusters(self.clusters)
-        how = normalizer, self.model.device, self.grid, self.anisotropy, config.smoothing, sharpen
+        how = normalizer, self.model.device, self.grid, self.anisotropy
         if self.guide and self.guide_space:
             taught = self.guide, self._labels_of_clusters(), self.space.n_features
-            return ByStroke(joined(self.space, self.guide_space), weighted, *how, *taught)
-        return ByCluster(self.space, weighted, *how)
+            return ByStroke(joined(self.space, self.guide_space), weighted, *how, config.smoothing, sharpen, *taught)
+        return ByCluster(self.space, weighted, *how, self._strength, sharpen)
 
     def _finish(self, image: Image) -> Finish:
         """What is done to the labels that the strategy finds in `image`."""
