@@ -46,7 +46,7 @@ SURVIVING = 0.98
 """Share of the painted places that keep their label under a smoothing that strokes survive, of those without any."""
 WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.65)
 """Weights of the cluster of a place beside the strokes that are tried on strokes held back."""
-AS_GOOD = 0.1
+AS_GOOD = 0.01
 """Differences in the share of right places, over both halves, that say nothing: then the clusters count for more."""
 CORRECTED = 0.5
 """The most of them where the person corrects what the clusters say."""
