@@ -195,9 +195,12 @@ def mutants(path: Path, out: Path, count: int, seed: int) -> Iterator[str]:
         yield "; ".join(said)
 
 
-def signed(header: Any, arrays: dict[str, np.ndarray], rng: np.random.Generator | None = None) -> bytes:
+def signed(header: dict[str, Any], arrays: dict[str, np.ndarray], rng: np.random.Generator | None = None) -> bytes:
     """A file of any header, its checksum right; with `rng`, what it says of one of its arrays is wrong."""
-    text = json.dumps(header) if not isinstance(header, str) else header
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)  # to write what is nested deeper than anybody may read
+    text = json.dumps(header)
+    sys.setrecursionlimit(before)
     entries: dict[str, Any] = {"__metadata__": {"format": "1", "header": text, "sha256": "0" * 64}}
     end = 0
     names = {"b": "BOOL", "u": "U", "i": "I", "f": "F"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from napari_ae_seg import __version__
 from napari_ae_seg.core.errors import AeSegError, DestinationError
 
 from .classify import classify
+from .console import speak
 from .demo import demo
 from .devices import devices
 from .generate import generate
@@ -32,17 +34,26 @@ app = typer.Typer(
 )
 
 
+STOPPED = {130: "stopped by Ctrl-C", 143: "stopped by SIGTERM"}
+"""Exit status of a command that was ended from outside, and what it says."""
+
+
 def main() -> None:
     """Runs the command line: exit status 0 done, 2 wrong usage, 1 anything else with one line on stderr."""
     debug = "--debug" in sys.argv
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is half written is cleared away
     if not debug:  # a person needs what it says, not the line of code it comes from
         warnings.formatwarning = lambda message, *_, **__: f"napari-ae-seg: {message}\n"
     try:
         app(args=[argument for argument in sys.argv[1:] if argument != "--debug"])
+    except SystemExit as ended:
+        if ended.code in STOPPED:
+            speak(f"napari-ae-seg: {STOPPED[ended.code]}; results that are there are whole", sys.stderr)
+        raise
     except Exception as error:
         if debug:
             raise
-        print(f"napari-ae-seg: {_sentence(error)}", file=sys.stderr)
+        speak(f"napari-ae-seg: {_sentence(error)}", sys.stderr)
         sys.exit(2 if isinstance(error, DestinationError) else 1)
 
 
@@ -65,7 +76,11 @@ app.add_typer(classify, name="classify")
 
 def _sentence(error: Exception) -> str:
     """One line that says what was wrong."""
+    from napari_ae_seg.core.devices import is_out_of_memory
+
     text = " ".join(str(error).split()) or type(error).__name__
+    if is_out_of_memory(error) and not isinstance(error, AeSegError):
+        return f"memory ran out: close other programs, or work on a smaller image ({text[:120]})"
     known = isinstance(error, AeSegError | ValueError | TypeError | OSError | MemoryError)
     return text if known else f"{type(error).__name__}: {text} (add --debug for details)"
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_ae_seg.core.errors import AeSegError, DestinationError, ImageReadError
 from napari_ae_seg.core.progress import Progress, Report, silent
@@ -13,7 +17,7 @@ from .options import numbers
 from .outputs import ENDINGS, Account, peak_memory, shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from napari_ae_seg.autoencoder.model import Autoencoder
@@ -39,6 +43,8 @@ class Talk:
         """Of the images that could be read."""
         self.failures: dict[Path, str] = {}
         """Why an image could not be done, while the others are."""
+        self.unwritten: list[str] = []
+        """Why a result beside the labels could not be written."""
 
     def __enter__(self) -> Talk:
         return self
@@ -51,11 +57,13 @@ class Talk:
             self.account.facts["failures"] = {str(path): why for path, why in self.failures.items()}
         if self._path:
             self.account.write(self._path)
+        for why in (*self.failures.values(), *self.unwritten):
+            speak(f"failed: {why}", sys.stderr)
         if self.failures:
-            for why in self.failures.values():
-                print(f"failed: {why}", file=sys.stderr)
             done = len(set(self.places) - set(self.failures))
             raise AeSegError(f"{len(self.failures)} images could not be done (listed above), {done} are done")
+        if self.unwritten:
+            raise AeSegError("the labels are written, what is listed above is not")
 
     @property
     def reports(self) -> bool:
@@ -112,6 +120,14 @@ class Talk:
         self.account.facts["estimate"] = {"seconds": round(seconds, 2), "bytes": int(size)}
         self.say(f"estimate: {seconds:.0f} s, {size / 2**30:.1f} GB")
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What is written inside may fail without keeping anything from the labels; the command ends by saying so."""
+        try:
+            yield
+        except OSError as error:
+            self.unwritten.append(" ".join(str(error).split()))
+
     def train(
         self, stack: Stack, training: TrainingConfig, network: NetworkConfig, start: Autoencoder | None = None
     ) -> Autoencoder:
@@ -134,7 +150,7 @@ class Talk:
         """Prints a sentence, unless the person wants quiet."""
         self.finish()
         if text and not self.quiet:
-            print(text)
+            speak(text)
 
     def say_cost(self) -> None:
         """Says what the run took beside what was estimated."""
@@ -157,7 +173,7 @@ class Talk:
         if now - self._told >= EVERY:
             self._told = now
             done = f" {progress.done}/{progress.total}" if progress.total else ""
-            print(f"{progress.stage}{done} {progress.note}".rstrip(), file=sys.stderr, flush=True)
+            speak(f"{progress.stage}{done} {progress.note}".rstrip(), sys.stderr)
 
     def _show(self, progress: Progress) -> None:
         from tqdm import tqdm
@@ -169,3 +185,35 @@ class Talk:
         self._bar.total = progress.total
         self._bar.set_postfix_str(progress.note, refresh=False)
         self._bar.update(progress.done - self._bar.n)
+
+
+def speak(text: str, stream: TextIO | None = None) -> None:
+    """Prints a line; where nobody reads it any more, as after `| head`, the work goes on unheard."""
+    stream = stream or sys.stdout
+    if stream is None:  # there is none, as under pythonw
+        return
+    try:
+        print(
+            text.encode(stream.encoding or "utf-8", "backslashreplace").decode(stream.encoding or "utf-8"),
+            file=stream,
+            flush=True,
+        )
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def signals_wait() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM wait until the end of the block; what it gives says whether one came."""
+    came: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM) if main}
+    for one in before:
+        signal.signal(one, lambda number, _: came.append(number))
+    try:
+        yield lambda: bool(came)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        if came:
+            signal.raise_signal(came[0])

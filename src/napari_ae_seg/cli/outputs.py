@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr")
 """Endings of files of labels."""
-ENDINGS = {"--model": ".aeseg", "--save-model": ".aeseg", "--table": ".csv", "--report": ".json"}
+ENDINGS = {
+    "--model": ".aeseg",
+    "--save-model": ".aeseg",
+    "--checkpoint": ".aeseg",
+    "--table": ".csv",
+    "--report": ".json",
+}
 """The ending that an output of each option has, so that no image is overwritten by a slip."""
 
 

@@ -102,12 +102,14 @@ def segment(
         if painted:
             segmenter = _guided(segmenter, stack, painted, talk)
         if save_model:
-            segmenter.save(save_model)
-            talk.say(f"model: {save_model}")
+            with talk.apart():
+                segmenter.save(save_model)
+                talk.say(f"model: {save_model}")
         _account(segmenter, talk)
         tables = _label(segmenter, stack, files, talk, parting, wished, rescale)
         if table:
-            write_table(table, tables)
+            with talk.apart():
+                write_table(table, tables)
         talk.say_cost()
 
 

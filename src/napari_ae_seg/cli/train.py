@@ -2,25 +2,90 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from napari_ae_seg.config import NetworkConfig, TrainingConfig
+import typer
 
-from .console import Talk
-from .options import Images, configured, option, takes
+from napari_ae_seg.config import NetworkConfig, TrainingConfig, flag_of
+from napari_ae_seg.core.progress import Progress
+
+from .console import Talk, signals_wait
+from .options import Images, configured, given_in, option, takes
+
+if TYPE_CHECKING:
+    from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.autoencoder.training import Fit
+    from napari_ae_seg.images.stack import Stack
+
+EVERY = 60.0
+"""Seconds of training from one checkpoint to the next."""
+_FREE = ("device", "threads")  # what a training may go on with otherwise than it began
 
 
 @takes(NetworkConfig, TrainingConfig, reading=True, preset=True)
-def train(images: Images, model: Annotated[Path, option("Where to write the model (.aeseg).")], **fields: Any) -> None:
+def train(
+    images: Images,
+    model: Annotated[Path, option("Where to write the model (.aeseg).")],
+    checkpoint: Annotated[
+        Path | None,
+        option("Keep the unfinished training here (.aeseg); the same command goes on from it."),
+    ] = None,
+    **fields: Any,
+) -> None:
     """Train an autoencoder on IMAGES and save it."""
     network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
     with Talk("train", fields) as talk:
-        talk.check(images, {"--model": [model]})
+        talk.check(images, {"--model": [model], "--checkpoint": [checkpoint]})
         stack = talk.read(images, network.ndim, carry_on=True)
         talk.expect(stack, training, network, 0)
-        trained = talk.train(stack, training, network)
+        if checkpoint:
+            trained = _kept(_begun(stack, training, network, checkpoint, fields, talk), checkpoint, talk)
+        else:
+            trained = talk.train(stack, training, network)
         trained.save(model)
-        talk.account.configs(network, training)
+        talk.account.configs(trained.network, trained.training)
         talk.say_cost()
         talk.say(f"model: {model}")
+
+
+def _begun(
+    stack: Stack, training: TrainingConfig, network: NetworkConfig, checkpoint: Path, fields: dict[str, Any], talk: Talk
+) -> Fit:
+    """The training in the file, if there is one and it is what is asked for; a new one otherwise."""
+    from napari_ae_seg.autoencoder.training import Fit
+
+    if not checkpoint.exists():
+        return Fit.on(stack, training, network, report=talk.report)
+    fit = Fit.load(checkpoint, stack, talk.report)
+    for config, own in ((TrainingConfig, fit.training), (NetworkConfig, fit.learner.net.config)):
+        for name, value in given_in(config, fields).items():
+            begun = getattr(own, name)
+            if name not in _FREE and value not in (begun, 0):  # 0 leaves it to the images
+                raise typer.BadParameter(
+                    f"{flag_of(name)} {value}: the training in {checkpoint} was begun with {begun}; "
+                    "give the same, or another --checkpoint"
+                )
+    talk.say(f"going on from step {fit.number} of {fit.training.steps} in {checkpoint}")
+    return fit
+
+
+def _kept(fit: Fit, checkpoint: Path, talk: Talk) -> Autoencoder:
+    """What the training gives; it is kept in the file now and then, at its end, and when it is stopped."""
+    from napari_ae_seg.autoencoder.training import collapsed
+
+    with talk.account.stage("train"), signals_wait() as stopped:
+        kept = time.monotonic()
+        for step in fit:
+            talk.report(Progress("train", step.number, step.steps, f"loss {step.loss:.3f}"))
+            if stopped() or fit.finished or time.monotonic() - kept >= EVERY:
+                fit.save(checkpoint)
+                kept = time.monotonic()
+            if stopped():
+                talk.say(
+                    f"stopped after step {step.number} of {step.steps}; the same command goes on from {checkpoint}"
+                )
+                break
+    talk.say(collapsed(fit.model))
+    return fit.model

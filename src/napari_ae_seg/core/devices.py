@@ -189,7 +189,7 @@ def shrinking(
     while True:
         try:
             return compute(size, device)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, OutOfMemoryError) as error:
             if not is_out_of_memory(error):
                 raise
         # Only here, outside of `except`, is the traceback gone that keeps the tensors of the failure alive.
@@ -211,7 +211,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"))
     True
     """
-    if isinstance(error, MemoryError):
+    if isinstance(error, (MemoryError, OutOfMemoryError)):
         return True
     onednn = ("could not create a primitive", "could not create a memory")  # when its scratchpad does not fit
     signs = ("out of memory", "can't allocate memory", "not enough memory", "STATUS_ALLOC_FAILED", *onednn)

@@ -296,12 +296,14 @@ def block_by_block(
 ) -> Iterator[Block]:
     """Every block of `image` with its labels, and those of `around` pixels around it; features are not kept."""
     for n in range(image.shape[0]):
-        yield from _blocks(Streamed(reader, image, n, report), n, image.shape[0], strategy, around, report)
+        yield from _blocks(Streamed(reader, image, n, report), n, image.shape[0], strategy, around, report, reader.side)
 
 
-def _blocks(sample: Sample, n: int, count: int, strategy: Strategy, around: int, report: Report) -> Iterator[Block]:
+def _blocks(
+    sample: Sample, n: int, count: int, strategy: Strategy, around: int, report: Report, side: int = 0
+) -> Iterator[Block]:
     """Every block of sample `n` of `count`."""
-    todo = list(tiles(sample.space, sides(sample.space, 0, strategy.grid), strategy.halo + around, strategy.grid))
+    todo = list(tiles(sample.space, sides(sample.space, side, strategy.grid), strategy.halo + around, strategy.grid))
     with strategy.prepared(sample) as known:
         for done, tile in enumerate(todo):
             report(Progress("label", n * len(todo) + done, count * len(todo)))

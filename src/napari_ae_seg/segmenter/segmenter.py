@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,14 @@ import numpy as np
 import torch
 
 from napari_ae_seg.autoencoder import drift
-from napari_ae_seg.autoencoder.encode import check_channels, fitting
+from napari_ae_seg.autoencoder.encode import BLOCK, check_channels, fitting
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.clustering.clusters import Clusters
 from napari_ae_seg.clustering.kmeans import kmeans
 from napari_ae_seg.clustering.tree import Tree
 from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.core import devices, modelfile
+from napari_ae_seg.core.errors import AssumptionWarning, OutOfMemoryError
 from napari_ae_seg.core.progress import Progress, Report, silent
 from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import grid_of
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from napari_ae_seg.images.normalize import Normalizer
     from napari_ae_seg.images.stack import Image
 
+SMALLEST_BLOCK = 64
+"""Pixels along a block that is tried last when memory runs out; what lies around it costs more than it does."""
 FEW = 8
 """Images of a stack whose reconstruction error is measured when a segmenter is fitted."""
 
@@ -909,6 +913,8 @@ class Segmenter:
         ------
         ValueError
             If the image does not fit the model, or is too large for the method.
+        OutOfMemoryError
+            If memory runs out even with the smallest blocks.
 
         Examples
         --------
@@ -925,12 +931,38 @@ class Segmenter:
         strategy = self._strategy(image, self.config.sharpen)
         in_one = strategy.whole or (self.config.surround and image.shape[1] == 3 and image.ndim == 2)
         if _voxels(image) <= IN_MEMORY and (out is None or in_one):
-            prepared = self._reader(image).prepared(image, report)
-            features = self._guide_features(prepared, report) if self.guide else prepared.features
-            return self._finished(image, in_memory(prepared, features, strategy, report), out)
+            try:
+                return self._in_one(image, strategy, out, report)
+            except (RuntimeError, MemoryError, OutOfMemoryError) as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+            devices.release(self.model.device)
+            if not strategy.whole:
+                notice = f"{image.name}: memory ran out, so it is labelled block by block"
+                warnings.warn(notice, AssumptionWarning, stacklevel=2)
         if strategy.whole:
             raise ValueError(f"{image.name} is too large for regions: choose another method, such as kmeans")
-        reader = self._reader(image, strategy.space, strategy.margin)
+        try:
+            return devices.shrinking(
+                lambda side, device: self.on(str(device))._in_blocks(image, side, out, report),
+                BLOCK[image.ndim],
+                self.model.device,
+                SMALLEST_BLOCK,
+                "block",
+            )
+        except OutOfMemoryError:
+            raise OutOfMemoryError(_what_fits(image, out is None)) from None
+
+    def _in_one(self, image: Image, strategy: Strategy, out: Any, report: Report) -> Segments:
+        """The labels of an image whose features fit into memory."""
+        prepared = self._reader(image).prepared(image, report)
+        features = self._guide_features(prepared, report) if self.guide else prepared.features
+        return self._finished(image, in_memory(prepared, features, strategy, report), out)
+
+    def _in_blocks(self, image: Image, side: int, out: Any, report: Report) -> Segments:
+        """The labels of an image, made a block of about `side` pixels at a time."""
+        strategy = self._strategy(image, self.config.sharpen)
+        reader = replace(self._reader(image, strategy.space, strategy.margin), side=side)
         around = self._finish(image).around
         return self._finished(image, block_by_block(image, reader, strategy, around, report), out)
 
@@ -1058,6 +1090,19 @@ class Segmenter:
             "trained_on": self.model.info.get("trained_on", []),
         }
         return Segments.of(image, labels, confidence, tally, self.edits, self.clusters.colors, self.sentence, metadata)
+
+
+def _what_fits(image: Image, held: bool) -> str:
+    """Why the labels of `image` do not fit into memory, and what would; `held`: they are asked for in memory."""
+    size = " x ".join(map(str, image.label_shape))
+    if not held:
+        return f"{image.name}: there is too little memory to label {size} pixels in small blocks; close other programs"
+    need = 8 * math.prod(image.label_shape) / 2**30
+    return (
+        f"{image.name}: there is too little memory to label {size} pixels: labels and confidence alone take {need:.2g} "
+        "GB; close other programs, label a part of it, or write the labels to a .zarr (segment --out labels.zarr, or "
+        "apply_to with out), which holds a block at a time"
+    )
 
 
 def _voxels(image: Image) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ae_seg.config import NetworkConfig, RunConfig, TrainingConfig
+from napari_ae_seg.core.errors import AeSegError
 from napari_ae_seg.core.progress import Progress
 from napari_ae_seg.gui.parts.models import Model, load
 from napari_ae_seg.gui.parts.results import Request, Result
@@ -113,12 +114,26 @@ def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[
     segments = []
     for number in range(len(stack)):
         one = stack[number]
-        if stack.voxels <= IN_MEMORY:
-            prepared.append(segmenter.prepare(one, report))
-            segments.append(segmenter.label(prepared[-1], report=report))
+        if stack.voxels <= IN_MEMORY and (held := _held(segmenter, one, report)):
+            prepared.append(held[0])
+            segments.append(held[1])
         else:
             prepared.append(None)
             found = segmenter.apply(one, report=report)
             assert not isinstance(found, list)  # of one source
             segments.append(found)
     return tuple(prepared), tuple(segments)
+
+
+def _held(segmenter: Segmenter, one: Stack, report: Reporter) -> tuple[Any, Segments] | None:
+    """An image with its features, and its labels; None where memory is too small to hold them."""
+    from napari_ae_seg.core.devices import is_out_of_memory, release
+
+    try:
+        prepared = segmenter.prepare(one, report)
+        return prepared, segmenter.label(prepared, report=report)
+    except (AeSegError, RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    release(segmenter.model.device)
+    return None

@@ -1,0 +1,97 @@
+"""However a command ends, what it had done is whole, a sentence says why, and a training goes on where it was."""
+
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from typer.testing import CliRunner
+
+import napari_ae_seg as ae
+from napari_ae_seg.cli.app import app
+
+SMALL = ["--width", "4", "--levels", "2", "--latents", "3", "--patch", "16", "--batch", "2", "--threads", "1"]
+COMMAND = [sys.executable, "-m", "napari_ae_seg"]
+
+
+@pytest.fixture
+def image(tmp_path):
+    values = np.random.default_rng(0).integers(0, 20, (40, 50), np.uint8)
+    values[10:30, 10:40] += 200
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    return tmp_path / "a.tif"
+
+
+def started(*arguments):
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "says"),
+    [(signal.SIGINT, 130, "stopped by Ctrl-C"), (signal.SIGTERM, 143, "stopped by SIGTERM")],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_training_that_is_stopped_says_so_and_keeps_what_was_learnt(image, sent, status, says):
+    kept = image.with_name("kept.aeseg")
+    run = started("train", image, "--model", image.with_name("m.aeseg"), "--checkpoint", kept, "--steps", 99999, *SMALL)
+    while "estimate" not in run.stdout.readline():
+        pass
+    run.send_signal(sent)
+    said, why = run.communicate(timeout=120)
+    assert run.returncode == status
+    assert says in why
+    assert "Traceback" not in why
+    assert sorted(path.name for path in image.parent.iterdir()) in (["a.tif"], ["a.tif", "kept.aeseg"])
+    if found := re.search("stopped after step ([0-9]+) of 99999", said):
+        assert ae.Fit.load(kept, ae.read(image)).number == int(found[1])
+
+
+def test_a_training_goes_on_from_its_checkpoint_as_if_never_stopped(image):
+    arguments = ["train", image, "--model", image.with_name("m.aeseg"), "--steps", 9, *SMALL]
+    assert CliRunner().invoke(app, list(map(str, arguments))).exit_code == 0
+    unbroken = ae.Autoencoder.load(image.with_name("m.aeseg")).net.state_dict()
+
+    training = ae.TrainingConfig(steps=9, patch=16, batch=2, threads=1)
+    fit = ae.Fit.on(ae.read(image), training, ae.NetworkConfig(width=4, levels=2, latents=3))
+    for step in fit:
+        if step.number == 4:
+            break
+    fit.save(image.with_name("kept.aeseg"))
+    resumed = [*map(str, arguments), "--checkpoint", str(image.with_name("kept.aeseg"))]
+    done = CliRunner().invoke(app, resumed)
+    assert "going on from step 4 of 9" in done.output
+    for name, weight in ae.Autoencoder.load(image.with_name("m.aeseg")).net.state_dict().items():
+        np.testing.assert_array_equal(weight, unbroken[name])
+
+    other = CliRunner().invoke(app, [*resumed, "--steps", "20"], env={"COLUMNS": "300"})
+    assert other.exit_code == 2
+    assert "--steps 20: the training in" in other.output
+    assert "was begun with 9" in other.output
+
+
+def test_labels_are_written_although_nobody_reads_what_is_said(image):
+    out = image.with_name("l.tif")
+    run = started("segment", image, "--out", out, "--clusters", 2, "--threads", 1)
+    run.stdout.close()
+    why = run.stderr.read()
+    assert run.wait(timeout=120) == 0, why
+    run.stderr.close()
+    assert "Error" not in why
+    assert sorted(np.unique(tifffile.imread(out))) == [1, 2]
+
+
+def test_what_cannot_be_written_beside_the_labels_keeps_them_from_nothing(image, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("napari_ae_seg.core.modelfile.write_bytes", full)
+    written = ["--save-model", image.with_name("m.aeseg"), "--report", image.with_name("r.json")]
+    arguments = ["segment", image, "--out", image.with_name("l.tif"), *written, "--clusters", 2]
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    assert "failed: [Errno 28] No space left on device" in done.output
+    assert str(done.exception) == "the labels are written, what is listed above is not"
+    assert sorted(path.name for path in image.parent.iterdir()) == ["a.tif", "l.tif", "r.json"]
