@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_ae_seg.config import ClassificationConfig
+from napari_ae_seg.core.colors import color
 from napari_ae_seg.core.errors import ImageReadError
 from napari_ae_seg.images.destinations import stem_of
 
@@ -262,10 +263,12 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
 def _write(found: Classified, stack: Stack, paths: Sequence[Path], talk: Talk) -> None:
     """The number of the class at every pixel, as label images."""
     from napari_ae_seg.images.formats.write import write_labels
+    from napari_ae_seg.images.legend import Legend
 
+    legend = Legend(dict(enumerate(found.classes, 1)), {n: color(n) for n in range(1, len(found.classes) + 1)})
     for number, path in enumerate(paths):
         with talk.account.stage("write"):
-            write_labels(path, found.of(number).class_labels, stack.images[number])
+            write_labels(path, found.of(number).class_labels, stack.images[number], legend)
     numbers = ", ".join(f"{number} {name}" for number, name in enumerate(found.classes, 1))
     talk.say(f"{paths[0] if len(paths) == 1 else paths[0].parent}: {numbers}")
 

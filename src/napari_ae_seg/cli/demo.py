@@ -49,7 +49,7 @@ def demo(
             segments = segmenter.apply_to(stack.image, report=talk.report)
         talk.finish()
         write_images(image, sample.image[None, None])
-        write_labels(labels, segments.labels, stack.image)
+        write_labels(labels, segments.labels, stack.image, segments.legend)
         write_picture(beside, picture(sample.image, segments))
         segmenter.save(model_file)
         talk.say(segments.sentence)

@@ -20,13 +20,16 @@ from napari_ae_seg.core.versions import versions
 from napari_ae_seg.core.wholefile import write_text
 from napari_ae_seg.images.batch import image_paths
 from napari_ae_seg.images.destinations import check_room, result_names
+from napari_ae_seg.images.formats.ngff import check_fits, home_of
 from napari_ae_seg.images.formats.table import write_csv
 
 if TYPE_CHECKING:
     from napari_ae_seg.images.stack import Stack
 
-SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr")
+SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr", ".geojson", ".zip")
 """Endings of files of labels."""
+IMAGE = "{image}"
+"""What stands for the path of each image in the path of its labels."""
 ENDINGS = {
     "--model": ".aeseg",
     "--save-model": ".aeseg",
@@ -101,13 +104,17 @@ def shapes(stack: Stack) -> list[dict[str, Any]]:
 
 
 def room(stack: Stack, files: Sequence[Path]) -> None:
-    """DestinationError unless the disks have room for labels of `stack`, of a byte a pixel at least."""
+    """DestinationError unless labels of `stack` fit where they go, and the disks have room for a byte a pixel."""
+    for file, image in zip(files, stack.images, strict=True):
+        check_fits(file, image)
     check_room({file: math.prod(image.label_shape) for file, image in zip(files, stack.images, strict=True)})
 
 
 def label_files(images: Sequence[Path], out: Path) -> dict[Path, Path]:
     """Image -> the file of its labels: `out` itself for one image, else files in that folder named after the images."""
     places = image_paths(images)
+    if IMAGE in str(out):
+        return {place: Path(str(out).replace(IMAGE, str(place))) for place in places}
     if is_file(out):
         if len(places) > 1:
             raise typer.BadParameter(f"--out: {len(places)} images give a folder of labels, {out.name} names a file")
@@ -118,8 +125,8 @@ def label_files(images: Sequence[Path], out: Path) -> dict[Path, Path]:
 
 
 def is_file(out: Path) -> bool:
-    """Whether `out` names a file of labels, not a folder for several."""
-    return out.name.lower().endswith(SUFFIXES)
+    """Whether `out` names a file of labels, or labels inside an OME-Zarr image, not a folder for several."""
+    return out.name.lower().endswith(SUFFIXES) or home_of(out) is not None
 
 
 def write_table(path: str | Path, tables: Sequence[dict[str, list[Any]]]) -> None:

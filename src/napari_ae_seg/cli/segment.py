@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.images.stack import Image, Stack
     from napari_ae_seg.segmenter.segmenter import Segmenter
-    from napari_ae_seg.segmenter.segments import Segments
 
 OBJECT_SIZE = str(ObjectsConfig.model_fields["min_size"].description)
 
@@ -245,26 +244,21 @@ def _write(
     rescale: bool,
 ) -> dict[str, list[Any]]:
     """Writes the labels of one image, or its objects; their table."""
+    from napari_ae_seg.images.formats.ngff import home_of, open_zarr_labels
     from napari_ae_seg.images.formats.write import write_labels
-    from napari_ae_seg.images.formats.zarr import open_zarr_labels
 
-    if path.suffix == ".zarr" and parting is None:
-        with open_zarr_labels(path, image) as array:
-            return segmenter.apply_to(image, array, talk.report, rescale).table
+    if parting is None and (path.suffix == ".zarr" or home_of(path)):
+        with open_zarr_labels(path, image) as out:
+            segments = segmenter.apply_to(image, out.array, talk.report, rescale)
+            out.legend = segments.legend
+        return segments.table
     segments = segmenter.apply_to(image, None, talk.report, rescale)
-    labels, table = _shown(segments, image, parting, wished)
-    write_labels(path, labels, image)
-    return table
-
-
-def _shown(
-    segments: Segments, image: Image, parting: ObjectsConfig | None, wished: tuple[int, ...] | None
-) -> tuple[np.ndarray, dict[str, list[Any]]]:
-    """The segments, or single objects of those that were wished for, and their table."""
     if parting is None:
-        return segments.labels, segments.table
+        write_labels(path, segments.labels, image, segments.legend)
+        return segments.table
     found = segments.objects(image, wished, parting)
-    return found.labels, found.table
+    write_labels(path, found.labels, image, segments.legend_of(found))
+    return found.table
 
 
 def _summary(table: dict[str, list[Any]], objects: bool) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from napari_ae_seg.core.errors import DestinationError
 from napari_ae_seg.core.wholefile import restore
 
+from .formats.ngff import home_of, is_own_labels
 from .formats.read import images_in, is_zarr
-from .formats.zarr import is_own_labels
 
 _ENDINGS = (".ome.tif", ".ome.tiff", ".nii.gz", ".ome.zarr")
 """Endings of two parts; of any other name the last part is the ending."""
@@ -143,6 +143,9 @@ def _check_apart(name: str, path: Path, place: Path, source: Path) -> None:
         same = place.samefile(source)  # a hard link, or another spelling of the same name
     if same:
         raise DestinationError(f"{name} {path} is read by this command and would be overwritten; give another name")
+    into = home_of(place)
+    if into is not None and (source == into or source in into.parents):
+        return  # labels of an image lie inside of it
     if source in place.parents and source.is_dir():
         raise DestinationError(f"{name} {path} lies inside {source}, which is read; give a place outside of it")
     if place in source.parents and _is_result(place):
@@ -155,7 +158,7 @@ def _is_result(place: Path) -> bool:
 
 
 def _check_kind(name: str, path: Path) -> None:
-    zarr = path.suffix.lower() == ".zarr"
+    zarr = path.suffix.lower() == ".zarr" or home_of(path) is not None
     if path.is_dir() and not (zarr and is_own_labels(path)):
         if zarr:
             raise DestinationError(f"{name} {path} is not labels of napari-ae-seg alone; give another name")
@@ -169,8 +172,12 @@ def _check_writable(name: str, path: Path) -> None:
     place = path.resolve() if path.is_symlink() else path
     if place.exists() and not os.access(place, os.W_OK):
         raise DestinationError(f"{name} {path} is write-protected; give another name")
-    trial = place.with_name(f".aeseg-trial-{uuid.uuid4().hex[:8]}")
-    place.parent.mkdir(parents=True, exist_ok=True)
+    folder = place.parent
+    into = home_of(place)
+    if into is not None and not folder.exists():
+        folder = into  # nothing is added to an image before there are labels
+    folder.mkdir(parents=True, exist_ok=True)
+    trial = folder / f".aeseg-trial-{uuid.uuid4().hex[:8]}"
     trial.touch(exist_ok=False)
     trial.unlink()
 

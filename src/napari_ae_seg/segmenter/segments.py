@@ -12,6 +12,8 @@ from napari_ae_seg.config import ObjectsConfig
 from napari_ae_seg.core.colors import Color, color
 from napari_ae_seg.images import notebook
 from napari_ae_seg.images.formats.table import write_csv
+from napari_ae_seg.images.formats.write import write_labels
+from napari_ae_seg.images.legend import Legend
 from napari_ae_seg.images.stack import Images, as_stack
 
 from .objects import Objects, find_objects
@@ -155,6 +157,36 @@ class Segments:
         return dict(zip(self.table["index"], self.table["name"], strict=True))
 
     @property
+    def legend(self) -> Legend:
+        """Names, colors and table as files of labels keep them."""
+        return Legend(self.names, self.colors, self.table)
+
+    def legend_of(self, objects: Objects) -> Legend:
+        """Names and colors of single objects: those of the segments that they are part of.
+
+        Parameters
+        ----------
+        objects : Objects
+            What `objects` gave.
+
+        Returns
+        -------
+        Legend
+            For files of these objects.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segments = ae.segment(bands, n_clusters=3)
+        >>> segments.legend_of(segments.objects(bands)).names
+        {1: 'cluster 1', 2: 'cluster 2', 3: 'cluster 3'}
+        """
+        of = dict(zip(objects.table["index"], objects.table["cluster"], strict=True))
+        names = {n: self.legend.name(cluster) for n, cluster in of.items()}
+        return Legend(names, {n: self.legend.color(cluster) for n, cluster in of.items()}, objects.table, objects=True)
+
+    @property
     def layer(self) -> dict[str, Any]:
         """Keyword arguments for `viewer.add_labels(segments.labels, **segments.layer)`."""
         clear = (0.0, 0.0, 0.0, 0.0)
@@ -225,6 +257,35 @@ class Segments:
             table = {name: [*table.get(name, []), *values] for name, values in rows.items()}
             first += found.count
         return Objects(image.to_source(np.stack(parts)), table)
+
+    def write(self, path: str | Path, image: Images, legend: bool = True) -> None:
+        """Write the labels to a file, with their names and colors, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .tif, .png, .npy, .nii.gz or .zarr, or is `IMAGE.zarr/labels/NAME` inside an OME-Zarr image.
+        image : Image, Stack, array, path or layer
+            What these are the segments of: its spacing and units are written, too.
+        legend : bool, default True
+            Whether the names, colors and table are written.
+
+        Raises
+        ------
+        ValueError
+            If the ending is another one, or the labels do not fit the image.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae, tempfile
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segments = ae.segment(bands, n_clusters=3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     segments.write(f"{folder}/labels.tif", bands)
+        ...     ae.read(f"{folder}/labels.tif").shape
+        (1, 1, 32, 32)
+        """
+        write_labels(path, np.asarray(self.labels), as_stack(image).image, self.legend if legend else None)
 
     def to_csv(self, path: str | Path) -> None:
         """Write the table as comma-separated values.

@@ -10,8 +10,8 @@ import tifffile
 import zarr
 from PIL import Image as Picture
 
+from napari_ae_seg.images.formats.ngff import open_zarr_labels
 from napari_ae_seg.images.formats.write import write_images, write_labels, write_picture
-from napari_ae_seg.images.formats.zarr import open_zarr_labels
 from napari_ae_seg.images.stack import read
 
 SPACING = (2.5, 0.5, 0.25)

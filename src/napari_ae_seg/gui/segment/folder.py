@@ -130,7 +130,7 @@ def _labelled(result: Result, segmenter: Segmenter, path: Path, target: Path, re
         found: Any = segmenter.apply(stack, report=report)
         if isinstance(found, list):
             return Outcome(path.name, f"it holds {len(found)} images; save them as files of their own", False)
-        write_labels(target, found.labels, stack.image)
+        write_labels(target, found.labels, stack.image, found.legend)
     except (AeSegError, ValueError, TypeError, OSError, MemoryError) as error:
         return Outcome(path.name, str(error) or type(error).__name__, False)
     return Outcome(path.name, f"{len(found.table['index'])} clusters, {target.name}", True)

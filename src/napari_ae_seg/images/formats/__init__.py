@@ -1,6 +1,7 @@
 """One file a format: how images are read and labels are written. To add one is a file here and a line in a table.
 
-A module of a format has `read(path, axes) -> Source`, or `write(path, labels, image)`, or both.
+A module of a format has `read(path, axes) -> Source`, or `write(path, labels, image, legend)` and
+`legend(path) -> Legend | None`, or all of them.
 """
 
 from __future__ import annotations
@@ -24,9 +25,14 @@ WRITERS = {
     ".png": "pictures",
     ".npy": "npy",
     **dict.fromkeys((".nii.gz", ".nii"), "nifti"),
-    ".zarr": "zarr",
+    ".zarr": "ngff",
+    ".geojson": "geojson",
+    ".zip": "rois",
 }
 """Ending of a file of labels -> the module here that writes it."""
+
+OUTLINES = (".geojson", ".zip")
+"""Endings of files that hold outlines of labels, not pixels: their modules have `labels(path)` in place of `read`."""
 
 
 def module_of(table: dict[str, str], path: Path) -> Any:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from napari_ae_seg.images.image import Image
+from napari_ae_seg.images.legend import Legend
 
+OWN = "napari-ae-seg"
+"""The word by which files of labels of this package are known."""
 SHORT = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "centimeter": "cm", "meter": "m", "angstrom": "Å"}
 """Names of units as files abbreviate them."""
 
@@ -24,6 +27,12 @@ def scale_of(image: Image | None) -> tuple[dict[str, float], str]:
     units = image.sources[0].units
     unit = next((units[axis] for axis in "XYZ" if axis in units), "")
     return dict(image.sources[0].spacing), "" if unit == "pixel" else unit
+
+
+def palette(legend: Legend, count: int) -> np.ndarray:
+    """(count, 3) uint8: the color of every label, black for 0."""
+    colors = [(0.0, 0.0, 0.0), *(legend.shown(label) for label in range(1, count))]
+    return (255 * np.array(colors[:count])).round().astype(np.uint8)
 
 
 def smallest(labels: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from napari_ae_seg.core.errors import ImageReadError
 from napari_ae_seg.core.wholefile import whole_file
 from napari_ae_seg.images.axes import parse_axes
 from napari_ae_seg.images.image import Image
+from napari_ae_seg.images.legend import Legend
 from napari_ae_seg.images.source import Source
 
 from .labels import axes_of, scale_of, smallest
@@ -20,6 +21,7 @@ from .lazy import UNREADABLE, Decoded, Guarded, why
 from .optional import optional
 
 _DEFLATE = 1032  # times that gzip makes its input smaller, at most
+_COMMENT = 6  # the code of an extension that is a text
 
 
 def read(path: Path, axes: str | None) -> Source:
@@ -58,8 +60,8 @@ def read(path: Path, axes: str | None) -> Source:
     )
 
 
-def write(path: Path, labels: np.ndarray, image: Image | None) -> None:
-    """Write labels where the image lies."""
+def write(path: Path, labels: np.ndarray, image: Image | None, legend: Legend | None = None) -> None:
+    """Write labels where the image lies, their legend in an extension of the header."""
     nibabel = optional("nibabel", f"writing {path.name}")
     axes = axes_of(labels, image)
     order = sorted(axes, key=lambda axis: ("XYZT" + axes).index(axis))
@@ -72,8 +74,21 @@ def write(path: Path, labels: np.ndarray, image: Image | None) -> None:
     written.header.set_zooms([spacing.get(axis, 1.0) for axis in order])
     unit = {"millimeter": "mm", "micrometer": "micron", "meter": "meter"}.get(unit, "unknown")
     written.header.set_xyzt_units(unit)
+    if legend is not None:
+        written.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", legend.text.encode()))
     with whole_file(path, ".nii.gz" if path.name.lower().endswith(".gz") else ".nii") as temporary:
         nibabel.save(written, temporary)
+
+
+def legend(path: Path) -> Legend | None:
+    """The legend in the header of a NIfTI file of labels."""
+    nibabel = optional("nibabel", f"reading {path.name}")
+    try:
+        extensions = nibabel.load(path).header.extensions
+    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError):
+        return None
+    texts = (bytes(one.get_content()) for one in extensions if one.get_code() == _COMMENT)
+    return next(filter(None, map(Legend.parse, texts)), None)
 
 
 class _Typed:

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from napari_ae_seg.core.colors import color
 from napari_ae_seg.core.errors import ImageReadError
 from napari_ae_seg.core.wholefile import whole_file
 from napari_ae_seg.images.axes import parse_axes
 from napari_ae_seg.images.image import Image
+from napari_ae_seg.images.legend import KEY, Legend
 from napari_ae_seg.images.source import Source
 
-from .labels import smallest
+from .labels import OWN, palette, smallest
 from .lazy import UNREADABLE, Decoded, why
 
 _MODES = {"L": "u1", "P": "u1", "I;16": "u2", "I;16B": "u2", "I": "i4", "F": "f4", "1": "?"}
 _COLORS = {"RGB": 3, "RGBA": 4, "LA": 2}
-_LABELS = ("napari-ae-seg", "labels")  # the text by which a PNG says that its colors are numbers of labels
+_LABELS = (OWN, "labels")  # the text by which a PNG says that its colors are numbers of labels
 
 
 def read(path: Path, axes: str | None) -> Source:
@@ -98,8 +98,11 @@ def write_picture(path: Path, rgb: np.ndarray) -> None:
         Picture.fromarray(np.ascontiguousarray(rgb)).save(temporary)
 
 
-def write(path: Path, labels: np.ndarray, _: Image | None) -> None:
+def write(path: Path, labels: np.ndarray, _: Image | None, legend: Legend | None = None) -> None:
     """Write one plane of labels: up to 255 in colors that stand for their numbers, more as plain 16-bit numbers."""
+    from PIL import Image as Picture
+    from PIL.PngImagePlugin import PngInfo
+
     flat = smallest(labels.reshape([size for size in labels.shape if size > 1] or [1]))
     if labels.ndim >= 2 and flat.ndim < 2:
         flat = smallest(labels.reshape(labels.shape[-2:]))
@@ -107,16 +110,19 @@ def write(path: Path, labels: np.ndarray, _: Image | None) -> None:
         raise ValueError(f"a .png holds one plane, the labels have shape {labels.shape}; write them to .tif")
     if flat.dtype.itemsize > 2:
         raise ValueError(f"a .png holds labels up to 65535, the largest is {int(labels.max())}; write them to .tif")
-    if flat.dtype.itemsize > 1:
-        write_picture(path, flat)
-        return
-    from PIL import Image as Picture
-    from PIL.PngImagePlugin import PngInfo
-
-    picture = Picture.fromarray(flat)
-    palette = [(0.0, 0.0, 0.0), *(color(label) for label in range(1, int(flat.max()) + 1))]
-    picture.putpalette([round(255 * part) for rgb in palette for part in rgb])
-    about = PngInfo()
-    about.add_text(*_LABELS)
+    picture, about = Picture.fromarray(np.ascontiguousarray(flat)), PngInfo()
+    options: dict[str, Any] = {}
+    if flat.dtype.itemsize == 1:
+        picture.putpalette(palette(legend or Legend(), int(flat.max()) + 1).ravel().tolist())
+        about.add_text(*_LABELS)
+        options = {"bits": 8}
+    if legend is not None:
+        about.add_text(KEY, legend.text)
     with whole_file(path) as temporary:
-        picture.save(temporary, pnginfo=about, bits=8)
+        picture.save(temporary, pnginfo=about, **options)
+
+
+def legend(path: Path) -> Legend | None:
+    """The legend in a PNG file of labels."""
+    with _opened(path) as picture:
+        return Legend.parse(picture.info.get(KEY))

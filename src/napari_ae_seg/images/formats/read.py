@@ -9,12 +9,13 @@ from typing import Any
 
 from napari_ae_seg.core.errors import ImageReadError
 from napari_ae_seg.core.wholefile import restore, restore_all
+from napari_ae_seg.images.legend import Legend
 from napari_ae_seg.images.source import Source
 
-from . import READERS, module_of
+from . import READERS, WRITERS, module_of, ngff
 from .array import from_object
 from .dicom import is_dicom
-from .lazy import why
+from .lazy import UNREADABLE, why
 
 _RESULTS = re.compile(r"_labels(\.[a-z0-9]+)+$", re.IGNORECASE)
 _ZARR = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
@@ -37,6 +38,18 @@ def sources_of(x: Any, axes: str | None) -> list[Source]:
 
         return [from_group(x, axes, getattr(x, "basename", "") or "image", None)]
     return [from_object(x, axes)]
+
+
+def read_legend(path: str | Path) -> Legend | None:
+    """Names and colors that a file of labels holds; None if it holds none that can be read."""
+    path = Path(path)
+    module = ngff if path.is_dir() else module_of(WRITERS, path)
+    try:
+        found = module.legend(path) if module else None
+    except (*UNREADABLE, ImageReadError):  # the labels themselves may be fine
+        return None
+    assert found is None or isinstance(found, Legend)
+    return found
 
 
 def is_zarr(path: Path) -> bool:

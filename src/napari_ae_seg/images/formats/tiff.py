@@ -18,9 +18,10 @@ from napari_ae_seg.core.errors import ImageReadError
 from napari_ae_seg.core.wholefile import whole_file
 from napari_ae_seg.images.axes import complete_axes, guess_axes, parse_axes
 from napari_ae_seg.images.image import Image
+from napari_ae_seg.images.legend import KEY, Legend
 from napari_ae_seg.images.source import Source
 
-from .labels import SHORT, axes_of, scale_of, smallest
+from .labels import OWN, SHORT, axes_of, palette, scale_of, smallest
 from .lazy import KEPT, UNREADABLE, Expanded, Guarded, Mapped, Opened, Paged, why
 from .tiffmeta import Calibration, calibration
 from .tiffpages import pages_of
@@ -58,8 +59,8 @@ def read(path: Path, axes: str | None) -> Source:
     )
 
 
-def write(path: Path, labels: np.ndarray, image: Image | None) -> None:
-    """Write labels with their axes, spacing and unit: as ImageJ, as OME, or plain, whichever has room for them."""
+def write(path: Path, labels: np.ndarray, image: Image | None, legend: Legend | None = None) -> None:
+    """Write labels with axes, spacing, unit and legend: as ImageJ, as OME, or plain, whichever has room for them."""
     import tifffile
 
     labels = smallest(labels)
@@ -71,18 +72,36 @@ def write(path: Path, labels: np.ndarray, image: Image | None) -> None:
     standard = axes in ("YX", "ZYX", "TYX", "TZYX") and 1 not in labels.shape[:-2]
     ome = path.name.lower().endswith((".ome.tif", ".ome.tiff")) or labels.dtype.itemsize > 2
     if standard and not ome and labels.nbytes < _IMAGEJ_LIMIT:
-        known = {"axes": axes, "spacing": spacing.get("Z"), "finterval": spacing.get("T")}
+        known: dict[str, Any] = {"axes": axes, "spacing": spacing.get("Z"), "finterval": spacing.get("T")}
         known["unit"] = SHORT.get(unit, unit).replace("µm", "um")
+        known |= {"Properties": {KEY: legend.text}} if legend else {}
+        if legend and labels.dtype == np.uint8:  # as many numbers as a table of colors has
+            known |= {"LUTs": [palette(legend, 256).T.copy()], "Ranges": (0.0, 255.0)}
         common |= {"imagej": True, "metadata": {key: value for key, value in known.items() if value}}
     elif standard:
         sizes = {f"PhysicalSize{axis}": spacing[axis] for axis in "ZYX" if axis in spacing}
         units = {f"{size}Unit": SHORT.get(unit, unit) for size in sizes if unit}
-        common |= {"ome": True, "metadata": {"axes": axes, **sizes, **units}, "compression": "zlib"}
+        names = {"MapAnnotation": {"Namespace": OWN, KEY: legend.text}} if legend else {}
+        common |= {"ome": True, "metadata": {"axes": axes, **sizes, **units, **names}, "compression": "zlib"}
     else:  # axes that neither of them has, or would drop
         known = {"axes": axes, "spacing": spacing.get("Z"), "finterval": spacing.get("T"), "unit": unit}
+        known |= {KEY: legend.text} if legend else {}
         common |= {"metadata": {key: value for key, value in known.items() if value}, "compression": "zlib"}
     with whole_file(path) as temporary:
         tifffile.imwrite(temporary, labels, bigtiff=labels.nbytes >= _IMAGEJ_LIMIT, **common)
+
+
+def legend(path: Path) -> Legend | None:
+    """The legend that a TIFF file of labels holds."""
+    import tifffile
+
+    with _quiet(), tifffile.TiffFile(path) as file:
+        if file.is_ome:
+            root = ElementTree.fromstring(file.ome_metadata or "")  # noqa: S314 - expat of today refuses entity bombs
+            return Legend.parse(next((one.text for one in root.iter() if one.get("K") == KEY), None))
+        if file.is_imagej:
+            return Legend.parse((file.imagej_metadata or {}).get("Properties", {}).get(KEY))
+        return Legend.parse(file.shaped_metadata[0].get(KEY) if file.shaped_metadata else None)
 
 
 def write_images(path: Path, images: np.ndarray) -> None:

@@ -7,25 +7,30 @@ from pathlib import Path
 import numpy as np
 
 from napari_ae_seg.images.image import Image
+from napari_ae_seg.images.legend import Legend
 
-from . import WRITERS, module_of, npy, pictures, tiff
+from . import WRITERS, module_of, ngff, npy, pictures, tiff
 
 
-def write_labels(path: str | Path, labels: np.ndarray, image: Image | None = None) -> None:
-    """Write `labels` (of `image.label_shape`) to .tif, .png, .npy, .nii.gz or .zarr, by the ending of `path`.
+def write_labels(
+    path: str | Path, labels: np.ndarray, image: Image | None = None, legend: Legend | None = None
+) -> None:
+    """Write `labels` (of `image.label_shape`) by the ending of `path`, or into the OME-Zarr image that it lies in.
 
-    The file appears whole or not at all. Spacing and units of `image` are kept where the format has room for them.
+    The file appears whole or not at all. Spacing and units of `image` are kept where the format has room for them,
+    and so is the `legend`, names and colors of the labels, which `read_legend` finds again.
     """
     path = Path(path)
-    writer = module_of(WRITERS, path)
+    writer = ngff if ngff.home_of(path) else module_of(WRITERS, path)
     if writer is None:
-        raise ValueError(f"cannot write labels to {path.name!r}: its ending is none of {' '.join(WRITERS)}")
+        known = f"{' '.join(WRITERS)}, and it is no place IMAGE.zarr/labels/NAME"
+        raise ValueError(f"cannot write labels to {path.name!r}: its ending is none of {known}")
     labels = np.asarray(labels)
     if labels.dtype.kind not in "biu":
         raise TypeError(f"labels are integers, got {labels.dtype}")
     if image is not None and labels.shape != image.label_shape:
         raise ValueError(f"labels of {image.name} have shape {image.label_shape}, got {labels.shape}")
-    writer.write(path, labels, image)
+    writer.write(path, labels, image, legend)
 
 
 def write_images(path: str | Path, images: np.ndarray) -> None:
