@@ -1,8 +1,9 @@
 # Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
-.PHONY: help demo test test-matrix check bench encoder docs-screenshots docs-settings lines pins clean
+.PHONY: help demo test test-matrix check bench bench-peers encoder docs docs-links docs-screenshots docs-film docs-settings release lines pins clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
+VERSION ?=
 ARGS ?=
 BASE ?=
 MINUTES ?= 90
@@ -46,13 +47,30 @@ encoder:  ## train the encoder on generated scenes, or go on where it stopped; M
 	@scripts/setup dev
 	OMP_NUM_THREADS=1 $(RUN) -m encoder.train $(NDIM) --minutes $(MINUTES) --out encoder/runs/$(NDIM)d
 
+docs:  ## the documentation site in docs/_build/html: tutorials run, dead links checked
+	@scripts/setup dev
+	$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	$(RUN) scripts/links.py docs/_build/html
+
+docs-links:  ## links of the documentation to other sites; needs the network
+	@scripts/setup dev
+	$(RUN) -m sphinx -q -b linkcheck docs docs/_build/links
+
 docs-screenshots:  ## the pictures in docs/, from the running docks
 	@scripts/setup dev
 	$(SCREEN) $(RUN) docs/screenshots.py
 
+docs-film:  ## the moving picture at the top of the README
+	@scripts/setup dev
+	$(SCREEN) $(RUN) docs/film.py
+
 docs-settings:  ## docs/settings.md, from config.py
 	@scripts/setup dev
 	$(RUN) scripts/settings.py
+
+release:  ## all that is to be right before a tag: make release VERSION=0.1.0
+	@scripts/setup dev
+	$(RUN) scripts/release.py --with-napari $(VERSION)
 
 lines:  ## lines of code by room, documentation not counted; BASE=v0.1.0 puts an older revision beside them
 	@python3 scripts/lines $(BASE)
@@ -62,4 +80,4 @@ pins:  ## write constraints.txt anew from what .venv holds
 	scripts/pins
 
 clean:  ## remove what the targets made
-	rm -rf .venv .matrix demo-output .bench-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .matrix demo-output docs/_build docs/generated dist .bench-cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -9,7 +9,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,28 +32,28 @@ def main() -> None:
 
 def segment(viewer: Any) -> None:
     """The Segment dock after a press and a slide."""
-    _sample(viewer, "tissue")
-    dock = _dock(viewer, "Segment")
+    open_sample(viewer, "tissue")
+    dock = open_dock(viewer, "Segment")
     dock.forms[0].write({"n_clusters": 4})
     dock.button.click()
-    _until(lambda: not dock.runner.running)
+    until(lambda: not dock.runner.running)
     dock.table.item(0, 0).setText("nuclei")
-    _until(lambda: not dock.runner.running)
-    _label_opacity(viewer, 0.5)
+    until(lambda: not dock.runner.running)
+    label_opacity(viewer, 0.5)
 
 
 def segment_first(viewer: Any) -> None:
     """The Segment dock as it opens."""
-    _sample(viewer, "nuclei")
-    _dock(viewer, "Segment")
+    open_sample(viewer, "nuclei")
+    open_dock(viewer, "Segment")
 
 
 def segment_advanced(viewer: Any) -> None:
     """The Segment dock with its options unfolded."""
     from superqt import QCollapsible
 
-    _sample(viewer, "volume")
-    dock = _dock(viewer, "Segment")
+    open_sample(viewer, "volume")
+    dock = open_dock(viewer, "Segment")
     for fold in dock.findChildren(QCollapsible):
         fold.expand()
 
@@ -79,18 +80,18 @@ def segment_refine(viewer: Any) -> None:
     layer.opacity = 1.0
     dock.table.choose(1)
     dock.objects_fold.expand()
-    _until(lambda: "object" in dock.objects.count.text())
+    until(lambda: "object" in dock.objects.count.text())
 
 
 def train(viewer: Any) -> None:
     """The Train autoencoder dock in the middle of a training."""
-    _sample(viewer, "cells")
-    dock = _dock(viewer, "Train autoencoder")
-    _until(lambda: dock.cost.text() != "")
+    open_sample(viewer, "cells")
+    dock = open_dock(viewer, "Train autoencoder")
+    until(lambda: dock.cost.text() != "")
     dock.train_button.click()
-    _until(lambda: dock.fit is not None and dock.fit.number >= 90)
+    until(lambda: dock.fit is not None and dock.fit.number >= 90)
     dock.pause_button.click()
-    _until(lambda: not dock.runner.running)
+    until(lambda: not dock.runner.running)
 
 
 def train_advanced(viewer: Any) -> None:
@@ -98,12 +99,12 @@ def train_advanced(viewer: Any) -> None:
     from qtpy.QtWidgets import QScrollArea
     from superqt import QCollapsible
 
-    _sample(viewer, "cells")
-    dock = _dock(viewer, "Train autoencoder")
-    _until(lambda: dock.cost.text() != "")
+    open_sample(viewer, "cells")
+    dock = open_dock(viewer, "Train autoencoder")
+    until(lambda: dock.cost.text() != "")
     for fold in dock.findChildren(QCollapsible):
         fold.expand()
-    _wait(0.3)
+    wait(0.3)
     advanced = next(fold for fold in dock.findChildren(QCollapsible) if fold.text() == "Advanced")
     dock.findChildren(QScrollArea)[0].verticalScrollBar().setValue(advanced.y())
 
@@ -114,14 +115,14 @@ def classify(viewer: Any) -> None:
 
     from napari_ae_seg.samples import celltypes
 
-    _sample(viewer, "celltypes")
-    dock = _dock(viewer, "Classify")
+    open_sample(viewer, "celltypes")
+    dock = open_dock(viewer, "Classify")
     types = celltypes.two_types(np.random.default_rng(celltypes.SEED)).types
     for name in celltypes.NAMES:
         dock.add_class(name)
         for number in [number for number, given in types.items() if given == name][:8]:
             dock.name_item(viewer.layers["cells"], number)
-    _until(lambda: dock.answer is not None and dock.answer.final and not dock.runner.running)
+    until(lambda: dock.answer is not None and dock.answer.final and not dock.runner.running)
     viewer.scene.camera.zoom *= 1.6
 
 
@@ -129,13 +130,13 @@ def explore(viewer: Any) -> None:
     """The Explore latents dock with a lasso on the plane and its pixels in the image."""
     import numpy as np
 
-    _sample(viewer, "tissue")
-    segment = _dock(viewer, "Segment")
+    open_sample(viewer, "tissue")
+    segment = open_dock(viewer, "Segment")
     segment.forms[0].write({"n_clusters": 4})
     segment.button.click()
     dock = viewer.window.add_plugin_dock_widget("napari-ae-seg", "Explore latents", tabify=True)[1]
-    _until(lambda: dock.look is not None and not dock.runner.running)
-    _label_opacity(viewer, 0.4)
+    until(lambda: dock.look is not None and not dock.runner.running)
+    label_opacity(viewer, 0.4)
     one = dock.look.exploration
     rows, columns = np.divmod(dock.look.plane.bins[one.pixels == one.labels[-1]], 512)
     angle = np.linspace(0, 2 * np.pi, 60)
@@ -158,6 +159,16 @@ PICTURES: dict[str, Callable[[Any], None]] = {
 
 
 def _draw(name: str, theme: str, draw: Callable[[Any], None], folder: Path) -> None:
+    with window(theme, folder) as viewer:
+        draw(viewer)
+        wait(0.6)
+        viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
+    print(IMAGES / f"{name}.png")
+
+
+@contextmanager
+def window(theme: str, folder: Path, size: tuple[int, int] = SIZE) -> Iterator[Any]:
+    """A viewer in `theme` that keeps its models in `folder`."""
     import napari
     from napari.settings import get_plugin_settings, get_settings
     from npe2 import PluginManager, PluginManifest
@@ -168,25 +179,25 @@ def _draw(name: str, theme: str, draw: Callable[[Any], None], folder: Path) -> N
     get_settings().appearance.theme = theme
     get_plugin_settings("napari-ae-seg").models.folder = str(folder / f"models-{theme}")
     viewer = napari.Viewer(show=True)
-    viewer.window.resize(*SIZE)
-    draw(viewer)
-    _wait(0.6)
-    viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
-    print(IMAGES / f"{name}.png")
+    viewer.window.resize(*size)
+    yield viewer
     viewer.close()
-    _wait(0.2)
+    wait(0.2)
 
 
-def _sample(viewer: Any, name: str) -> None:
+def open_sample(viewer: Any, name: str) -> None:
+    """Open a sample image."""
     viewer.open_sample("napari-ae-seg", name)
     viewer.reset_view()
 
 
-def _dock(viewer: Any, name: str) -> Any:
+def open_dock(viewer: Any, name: str) -> Any:
+    """Open a dock."""
     return viewer.window.add_plugin_dock_widget("napari-ae-seg", name)[1]
 
 
-def _label_opacity(viewer: Any, opacity: float) -> None:
+def label_opacity(viewer: Any, opacity: float) -> None:
+    """Let the image show through its labels."""
     from napari.layers import Labels
 
     for layer in viewer.layers:
@@ -194,15 +205,17 @@ def _label_opacity(viewer: Any, opacity: float) -> None:
             layer.opacity = opacity
 
 
-def _until(over: Callable[[], bool], seconds: float = 300.0) -> None:
+def until(over: Callable[[], bool], seconds: float = 300.0) -> None:
+    """Let the window work until something is so."""
     end = time.perf_counter() + seconds
     while not over():
         if time.perf_counter() > end:
             sys.exit(f"not done after {seconds} s")
-        _wait(0.02)
+        wait(0.02)
 
 
-def _wait(seconds: float) -> None:
+def wait(seconds: float) -> None:
+    """Let the window work for some time."""
     from qtpy.QtTest import QTest
 
     QTest.qWait(round(seconds * 1000))

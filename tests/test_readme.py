@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import sys
@@ -10,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image, ImageSequence
+from readme_renderer import markdown
 
 from napari_ae_seg.cli.app import main
 from napari_ae_seg.samples import draw
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -51,3 +55,21 @@ def test_the_lines_for_the_command_line_run(folder, monkeypatch, capsys):
     labels = [tifffile.imread(folder / "labels" / f"{name}_labels.tif") for name in "ab"]
     assert all(label.shape == (64, 64) and set(np.unique(label)) <= {1, 2, 3} for label in labels)
     assert (folder / "mine.aeseg").exists()
+
+
+def test_the_index_and_the_hub_can_show_every_link_and_picture():
+    rendered = markdown.render(README, stream=(messages := io.StringIO()))
+    assert rendered is not None, messages.getvalue()
+    links = re.findall(r'(?:href|src)="([^"]+)"', rendered)
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    inside = [link.partition("/main/")[2].partition("#")[0] for link in links if "/main/" in link]
+    assert [path for path in inside if not (ROOT / path).exists()] == []
+
+
+def test_the_moving_picture_is_small_and_about_ten_seconds_long():
+    path = ROOT / "docs" / "images" / "segment.gif"
+    with Image.open(path) as film:
+        seconds = sum(frame.info["duration"] for frame in ImageSequence.Iterator(film)) / 1000
+    assert path.stat().st_size < 2 * 2**20
+    assert 8 < seconds < 13

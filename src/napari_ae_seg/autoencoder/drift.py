@@ -30,8 +30,11 @@ MUCH = 2.0
 def error(model: Autoencoder, image: Image, normalizer: Normalizer, seed: int = 0) -> float:
     """Mean squared error of the reconstruction of a few patches of `image`, in units of the normalised variance.
 
-    NaN where the image has no valid place; the error of a flat image is that of its few differences.
+    NaN where the image has no valid place or the network draws nothing; the error of a flat image is that of its few
+    differences.
     """
+    if not model.net.decodes:
+        return math.nan
     rng = np.random.default_rng(seed)
     total, count = 0.0, 0
     for _ in range(PATCHES):

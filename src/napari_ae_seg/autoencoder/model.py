@@ -6,13 +6,14 @@ import copy
 import datetime
 import importlib.metadata
 import importlib.resources
+import os
 import platform
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_ae_seg import __version__
 from napari_ae_seg.config import NetworkConfig, TrainingConfig
@@ -25,10 +26,10 @@ from napari_ae_seg.images.sample import sample_blocks
 from napari_ae_seg.images.stack import Images, as_stack
 
 from .nets import Net, rebuilt
+from .nets.foreign import ForeignNet, opened
 from .nets.losses import activate
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from napari_ae_seg.images.sample import Block
@@ -59,6 +60,11 @@ class _Saved:
 
     @classmethod
     def of(cls, model: Autoencoder) -> _Saved:
+        if not model.net.decodes:
+            raise ValueError(
+                f"{model.net.title} was given to Autoencoder.of: a model file runs no code, so it cannot hold "
+                "a network from elsewhere. Keep the lines that made it, or save the labels and tables"
+            )
         own = {one.name: getattr(model, one.name) for one in fields(cls) if one.name != "weights"}
         return cls(weights=model.net.state_dict(), **own)
 
@@ -149,7 +155,7 @@ class Autoencoder:
         """What it is, and what it was trained on."""
         channels, stride = self.channels, " x ".join([str(self.net.stride)] * self.ndim)
         title = (
-            f"Autoencoder: {self.network.kind}, {self.ndim}D, {channels} channel{'s' * (channels != 1)}, "
+            f"Autoencoder: {self.net.title}, {self.ndim}D, {channels} channel{'s' * (channels != 1)}, "
             f"{self.net.latents} latents of {stride} pixels"
         )
         names = [str(name) for name in self.info.get("trained_on", [])]
@@ -170,7 +176,7 @@ class Autoencoder:
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return next(self.net.parameters()).device
+        return next(self.net.parameters(), torch.empty(0)).device
 
     def on(self, device: str | torch.device = "auto") -> Autoencoder:
         """The model on a device: itself if it is there already, else a copy.
@@ -360,6 +366,61 @@ class Autoencoder:
         return modelfile.load(path, cls)
 
     @classmethod
+    def of(
+        cls,
+        module: nn.Module | str | os.PathLike[str],
+        *,
+        ndim: int = 2,
+        channels: int = 3,
+        side: int = 0,
+        halo: int = 64,
+    ) -> Autoencoder:
+        """A network made elsewhere, as the encoder; everything after it is as with one's own.
+
+        It may give maps (B, F, *space / stride), tokens (B, N, F) row by row, or a list of them from fine to coarse,
+        the last of which are the latents. It has no decoder: its latents are clustered, but no image is drawn of them,
+        it is not trained further, and no model file holds it.
+
+        Parameters
+        ----------
+        module : torch.nn.Module or path
+            Takes images (B, channels, *space), each channel of mean 0 and deviation 1; or a TorchScript file with one.
+        ndim : int, optional
+            2 for images, 3 for volumes.
+        channels : int, optional
+            How many it takes; images of another number are mixed into as many.
+        side : int, optional
+            Side of an image that suits it, to try it on; by default 224, of volumes 32.
+        halo : int, optional
+            Pixels around a tile that it looks at, as far as they matter. A network with attention looks at all of a
+            tile, so that what it says depends a little on where tiles lie.
+
+        Returns
+        -------
+        Autoencoder
+            To be given to `segment`, `Segmenter.fit`, `encode` and `classify`, best with `features="latent"`.
+
+        Raises
+        ------
+        ValueError
+            If it gives something else, or the file holds no TorchScript.
+
+        Examples
+        --------
+        >>> import napari_ae_seg as ae
+        >>> module = torch.nn.Conv2d(3, 12, kernel_size=8, stride=8)
+        >>> model = ae.Autoencoder.of(module)
+        >>> model
+        Autoencoder: Conv2d, 2D, 3 channels, 12 latents of 8 x 8 pixels
+        >>> ae.segment(np.eye(64), n_clusters=2, model=model, features="latent").labels.shape
+        (64, 64)
+        """
+        made = module if isinstance(module, nn.Module) else opened(os.fspath(module))
+        net = ForeignNet(made.eval(), channels, ndim, side or {2: 224, 3: 32}[ndim], halo)
+        normalizer = Normalizer(np.zeros(channels), np.ones(channels), np.zeros(channels), 1.0)
+        return cls(net, normalizer, net.config, TrainingConfig(), ndim, info={UNFITTED: True})
+
+    @classmethod
     def shipped(cls, ndim: int = 2, blocks: Sequence[Block] | None = None) -> Autoencoder:
         """The encoder that comes with the package; it takes images of any brightness and number of channels.
 
@@ -426,7 +487,8 @@ def _curve(values: Sequence[float]) -> np.ndarray:
 
 def _filters(net: Net) -> np.ndarray:
     """The first layer's weights, one small square each, as a picture (Y, X, 3) uint8."""
-    first = next(weight for weight in net.parameters() if weight.ndim > 1).detach().cpu().numpy()
+    weights = (weight for weight in net.parameters() if weight.ndim > 1)
+    first = next(weights, torch.zeros(1, 1)).detach().cpu().numpy()
     flat = first.reshape(len(first), -1)[:64]
     side = int(np.ceil(np.sqrt(flat.shape[1])))
     squares = np.pad(flat, [(0, 0), (0, side**2 - flat.shape[1])]).reshape(-1, side, side)

@@ -66,6 +66,8 @@ class Net(nn.Module):
     """Stride of each of `Encoded.levels`."""
     level_channels: list[int]
     """Channels of each of `Encoded.levels`."""
+    decodes = True
+    """Whether it can draw images of latents, and so be trained, saved and asked for drift."""
     one_place = False
     """Whether a patch that it learns from has one vector of latents, not a map of them."""
     has_statistics = True
@@ -82,6 +84,11 @@ class Net(nn.Module):
         self.config, self.channels, self.ndim, self.latents = config, channels, ndim, config.latents
         self.gaussian = Gaussian(config.latents) if config.variational else None
         self.code = CODES[config.sparsity](config)
+
+    @property
+    def title(self) -> str:
+        """What it is called: its kind."""
+        return self.config.kind
 
     @property
     def memory_format(self) -> torch.memory_format:

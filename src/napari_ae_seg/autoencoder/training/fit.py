@@ -173,6 +173,7 @@ class Fit:
         report(Progress("sample", 0, 1))
         network = model.network if model is not None else network or NetworkConfig()
         stack = stack.with_ndim(network.ndim) if network.ndim else stack
+        model = None if model is None else model.suited_to(stack)
         material = Material.of(stack, training.seed, _kept(model, stack, training))
         report(Progress("sample", 1, 1))
         if model is not None:
@@ -380,6 +381,8 @@ def _kept(model: Autoencoder | None, stack: Stack, training: TrainingConfig) -> 
     """The normaliser of a model that is trained further on `stack`, if it can be."""
     if model is None:
         return None
+    if not model.net.decodes:
+        raise ValueError(f"{model.net.title} has no decoder, so it cannot be trained here; train it where it was made")
     if stack.channels != model.channels:
         raise ValueError(f"the model takes {model.channels} channels, the images have {stack.channels}")
     if training.loss == "bce" and model.normalizer.mix is not None:
