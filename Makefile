@@ -43,6 +43,10 @@ bench:  ## speed, memory and accuracy, as ratios; SETS=, METHODS= and LIMIT= nar
 	@scripts/setup dev
 	$(RUN) -m benchmarks $(ARGS)
 
+bench-peers:  ## accuracy, speed and memory beside what people use, and docs/benchmarks.md; SETS=, METHODS= and LIMIT= narrow it
+	@scripts/setup dev
+	MEMORY=yes $(RUN) -m benchmarks peers
+
 encoder:  ## train the encoder on generated scenes, or go on where it stopped; MINUTES=90 NDIM=2
 	@scripts/setup dev
 	OMP_NUM_THREADS=1 $(RUN) -m encoder.train $(NDIM) --minutes $(MINUTES) --out encoder/runs/$(NDIM)d

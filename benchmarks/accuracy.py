@@ -11,7 +11,7 @@ import numpy as np
 
 import napari_ae_seg as ae
 
-from . import cache, scores, sets
+from . import cache, pages, results, scores, sets
 from .methods import BASELINES, OURS, REGIONS, Run
 from .sets import Case
 
@@ -32,8 +32,10 @@ def main() -> None:
         table[name] = {method: [row[method] for row in rows] for method in methods}
         for method, its in table[name].items():
             _print(name, method, its)
+        results.keep("accuracy", {name: {method: _kept(its, name) for method, its in table[name].items()}})
     for title, figure in (("Hungarian mIoU, K given", "miou"), ("AUROC of the confidence", "auroc")):
         _summary(title, {name: its for name, its in table.items() if sets.K[name]}, figure)
+    pages.write()
 
 
 def _methods(known: dict[str, Run]) -> dict[str, Run]:
@@ -73,6 +75,19 @@ def mean(rows: list[dict[str, Any]], figure: str) -> float:
         return float(np.mean([value for row in rows for value in row["kim"]]))
     values = [row[figure] for row in rows if not np.isnan(row.get(figure, np.nan))]
     return float(np.mean(values)) if values else float("nan")
+
+
+def _kept(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The figures of a method on a set that tables and texts are made of."""
+    figures = {figure: mean(rows, figure) for figure in ("miou", "auroc", "seconds") if figure in rows[0]}
+    if "kim" in rows[0]:
+        figures["kim"] = mean(rows, "kim")
+    counted = {
+        figure: {str(value): [row[figure] for row in rows].count(value) for value in {row[figure] for row in rows}}
+        for figure in ("k", "features")
+        if figure in rows[0]
+    }
+    return {**figures, **counted, "images": len(rows), "of": sets.size(name)}
 
 
 def _print(name: str, method: str, rows: list[dict[str, Any]]) -> None:

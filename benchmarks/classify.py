@@ -14,6 +14,7 @@ from napari_ae_seg.core.progress import silent
 from napari_ae_seg.samples.celltypes import two_types
 from napari_ae_seg.segmenter.fit import default_model
 
+from . import results
 from .sets import _read, cases
 
 SET = "dsb2018_stage1_test"
@@ -95,6 +96,8 @@ def _table(title: str, items: Items, named: list[str], stack: ae.Stack, learners
             assert quality is not None
             assert quality.accuracy is not None
             few = _few(model, items, named, config, stack)
+            figures = {name: getattr(quality, name) for name in ("accuracy", "spread", "balanced", "majority")}
+            results.keep("classify", {title: {f"{kind}, {learner}": {**figures, "few": few}}})
             print(
                 f"  {f'{kind}, {learner}':32} accuracy {quality.accuracy:.3f} ± {quality.spread:.3f}  "
                 f"balanced {quality.balanced:.3f}  majority {quality.majority:.3f}  "

@@ -32,6 +32,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "images", "tutorials"]
 templates_path: list[str] = []
+highlight_language = "text"
 html_theme = "furo"
 html_title = "napari-ae-seg"
 html_static_path = ["static"]
@@ -40,9 +41,8 @@ html_show_sphinx = False
 html_copy_source = False
 html_math_renderer = "mathml"
 html_theme_options = {
-    "source_repository": REPOSITORY,
-    "source_branch": "main",
-    "source_directory": "docs/",
+    "top_of_page_buttons": [],
+    "footer_icons": [{"name": "GitHub", "url": REPOSITORY, "html": "GitHub", "class": ""}],
     "light_css_variables": {"color-brand-primary": "#0b6aa8", "color-brand-content": "#0b6aa8"},
     "dark_css_variables": {"color-brand-primary": "#56b4e9", "color-brand-content": "#56b4e9"},
 }
@@ -53,7 +53,7 @@ autodoc_typehints = "none"  # the docstrings name the types, in words
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
-suppress_warnings = ["ref.python"]  # words such as "layer" name no class
+default_role = "code"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 linkcheck_ignore = [rf"{REPOSITORY}.*", "https://napari-ae-seg.github.io.*"]  # there once it is published
@@ -63,6 +63,7 @@ def setup(app: Any) -> None:
     """Makes the pages that are made, and the menu; formulas become MathML, which browsers draw without a script."""
     generate.write()
     app.connect("autodoc-process-docstring", _shapes, priority=400)  # before they are read as numpy's
+    app.connect("doctree-read", _plain_types)
     app.connect("source-read", _menu)
     app.connect("source-read", _made_pages)
     app.add_html_math_renderer("mathml", inline_renderers=(_inline, None), block_renderers=(_block, None))
@@ -89,6 +90,15 @@ def _shapes(*event: Any) -> None:
     """Stars in shapes such as (C, *space) are stars, no emphasis."""
     lines = event[-1]
     lines[:] = [line if ">>>" in line else re.sub(r"(?<=[\s(,])\*(?=[a-z])", r"\\*", line) for line in lines]
+
+
+def _plain_types(_: Any, page: Any) -> None:
+    """Types in words, such as array or path, link to nothing that has the same name by chance."""
+    from sphinx.addnodes import pending_xref
+
+    for link in [*page.findall(pending_xref)]:
+        if link.get("refdomain") == "py" and link["reftarget"][:1].islower():
+            link.replace_self(link.children)
 
 
 def _toctree(title: str, pages: list[str]) -> str:
