@@ -17,6 +17,7 @@ ALL = (
     "classify",
     "eventloop",
     "learning",
+    "tracks",
 )
 
 ASKED = ("peers", "pages")

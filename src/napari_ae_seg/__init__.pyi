@@ -18,6 +18,7 @@ from .config import ClassificationConfig as ClassificationConfig
 from .config import NetworkConfig as NetworkConfig
 from .config import ObjectsConfig as ObjectsConfig
 from .config import SegmentationConfig as SegmentationConfig
+from .config import TrackingConfig as TrackingConfig
 from .config import TrainingConfig as TrainingConfig
 from .config import preset as preset
 from .core.errors import AeSegError as AeSegError
@@ -33,14 +34,19 @@ from .core.progress import progress_bar as progress_bar
 from .explore.exploration import Exploration as Exploration
 from .gui.session import Session as Session
 from .gui.session import current as current
+from .images.formats.table import Table as Table
 from .images.stack import Image as Image
 from .images.stack import Stack as Stack
 from .images.stack import read as read
 from .report.page import write_report as write_report
+from .segmenter.measures import measure as measure
+from .segmenter.measures import shares as shares
 from .segmenter.objects import Objects as Objects
 from .segmenter.segmenter import Segmenter as Segmenter
 from .segmenter.segments import Segments as Segments
 from .segmenter.short import segment as segment
+from .segmenter.tracks import Tracks as Tracks
+from .segmenter.tracks import track as track
 from .segmenter.trust import stability as stability
 from .segmenter.trust import unstable as unstable
 

@@ -623,6 +623,34 @@ class ObjectsConfig(Config):
     """Blur of the image in pixels, before its dark necks are looked for."""
 
 
+class TrackingConfig(Config):
+    """How objects are followed through a movie.
+
+    Examples
+    --------
+    >>> TrackingConfig(reach=0.5).gap
+    1
+    """
+
+    usual_stage: ClassVar[Stage] = "finish"
+
+    reach: Annotated[float, Field(ge=0, le=100), Shown("Reach")] = 1.0
+    """How far an object moves between two frames at most, in its own diameters, where it does not overlap itself."""
+
+    gap: Annotated[int, Field(ge=0, le=100), Shown("Close gaps", unit="frames", zero=OFF)] = 1
+    """Frames in a row in which an object may be missing and still keep its number."""
+
+    splits: Annotated[bool, Shown("Note splits")] = True
+    """What divides ends, and its parts begin tracks of their own that know where they came from."""
+
+    merges: Annotated[
+        Literal["part", "note", "ignore"],
+        Shown("What merges", choices={"part": "is parted again", "note": "begins anew", "ignore": "keeps a number"}),
+    ] = "part"
+    """Objects that run into one are parted again where each is expected (cells only touch); or the whole begins a track
+    that knows what merged into it (droplets do merge); or it keeps the number of one of them."""
+
+
 class ClassificationConfig(RunConfig):
     """How objects or images with a class teach a classifier.
 

@@ -206,4 +206,19 @@ def test_objects_and_their_table_are_written(folder):
     assert np.unique(np.load(folder / "o.npy")).tolist() == [0, 1]
     lines = (folder / "o.csv").read_text().splitlines()
     assert lines[0].startswith("image,index,cluster,size")
+    assert {"solidity", "nearest", "mean channel 0"} <= set(lines[0].split(","))
     assert len(lines) == 2
+
+
+def test_the_clusters_of_several_images_are_measured_and_their_shares_lie_side_by_side(folder):
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    run("segment", folder / "a.tif", folder / "b.tif", "--model", folder / "m.aeseg", "--out", folder / "all",
+        "--table", folder / "t.parquet", "--shares", folder / "s.csv", *FAST)  # fmt: skip
+    table = pyarrow.read_table(folder / "t.parquet").to_pydict()
+    assert table["image"] == ["a", "a", "b", "b"]
+    assert table["index"] == [1, 2, 1, 2]
+    assert min(table["mean channel 0"]) > 0
+    heads, *rows = (line.split(",") for line in (folder / "s.csv").read_text().splitlines())
+    assert heads[0] == "image"
+    assert [row[0] for row in rows] == ["a", "b"]
+    assert [sum(map(float, row[1:])) for row in rows] == pytest.approx([1, 1])

@@ -24,7 +24,7 @@ def images(tmp_path):
     ("arguments", "why"),
     [
         (["segment", "a.tif", "--out", "a.tif"], "is read by this command"),
-        (["segment", "a.tif", "--out", "l.zarr", "--table", "b.tif"], "its file ends in .csv, got b.tif"),
+        (["segment", "a.tif", "--out", "l.zarr", "--table", "b.tif"], "its file ends in .csv or .parquet, got b.tif"),
         (["segment", "a.tif", "--out", "l.tif", "--report", "b.tif"], "its file ends in .json, got b.tif"),
         (["segment", "a.tif", "--out", "l.tif", "--save-model", "b.tif"], "its file ends in .aeseg, got b.tif"),
         (["segment", "a.tif", "--out", "l.tif", "--table", "a.tif"], "is read by this command"),

@@ -101,10 +101,10 @@ class Talk:
         given = {flag: [path for path in paths if path] for flag, paths in outputs.items()}
         given["--report"] = [self._path] if self._path else []
         check_destinations(read, given)
-        for flag, ending in ENDINGS.items():
-            wrong = next((path for path in given.get(flag, ()) if path.suffix.lower() != ending), None)
+        for flag, endings in ENDINGS.items():
+            wrong = next((path for path in given.get(flag, ()) if path.suffix.lower() not in endings), None)
             if wrong:
-                raise DestinationError(f"{flag}: its file ends in {ending}, got {wrong.name}")
+                raise DestinationError(f"{flag}: its file ends in {' or '.join(endings)}, got {wrong.name}")
 
     def expect(self, stack: Stack, training: TrainingConfig | None, network: NetworkConfig, clusters: int) -> None:
         """Estimates time and memory of training, if any, and labelling; says them and keeps them in the account."""

@@ -21,7 +21,8 @@ from napari_ae_seg.core.wholefile import write_text
 from napari_ae_seg.images.batch import image_paths
 from napari_ae_seg.images.destinations import check_room, result_names
 from napari_ae_seg.images.formats.ngff import check_fits, home_of
-from napari_ae_seg.images.formats.table import write_csv
+from napari_ae_seg.images.formats.optional import optional
+from napari_ae_seg.images.formats.table import TABLES
 
 if TYPE_CHECKING:
     from napari_ae_seg.images.stack import Stack
@@ -30,14 +31,15 @@ SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr", ".geojs
 """Endings of files of labels."""
 IMAGE = "{image}"
 """What stands for the path of each image in the path of its labels."""
-ENDINGS = {
-    "--model": ".aeseg",
-    "--save-model": ".aeseg",
-    "--checkpoint": ".aeseg",
-    "--table": ".csv",
-    "--report": ".json",
+ENDINGS: dict[str, tuple[str, ...]] = {
+    "--model": (".aeseg",),
+    "--save-model": (".aeseg",),
+    "--checkpoint": (".aeseg",),
+    "--table": TABLES,
+    "--shares": TABLES,
+    "--report": (".json",),
 }
-"""The ending that an output of each option has, so that no image is overwritten by a slip."""
+"""The endings that an output of each option may have, so that no image is overwritten by a slip."""
 
 
 @dataclass
@@ -129,11 +131,7 @@ def is_file(out: Path) -> bool:
     return out.name.lower().endswith(SUFFIXES) or home_of(out) is not None
 
 
-def write_table(path: str | Path, tables: Sequence[dict[str, list[Any]]]) -> None:
-    """The rows of `tables`, one below the other, as comma-separated values; columns that one lacks stay empty."""
-    columns = list(dict.fromkeys(name for table in tables for name in table))
-    rows = []
-    for table in tables:
-        count = len(next(iter(table.values())))
-        rows += [[table[name][row] if name in table else "" for name in columns] for row in range(count)]
-    write_csv(path, columns, rows)
+def check_tables(*paths: Path | None) -> None:
+    """MissingExtraError if a table is wanted as Parquet and what writes it is not installed."""
+    if any(path is not None and path.suffix.lower() == ".parquet" for path in paths):
+        optional("pyarrow", "Parquet", "parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,10 +19,11 @@ from napari_ae_seg.config import (
     flag_of,
 )
 from napari_ae_seg.core.errors import ImageReadError
+from napari_ae_seg.images.formats.table import TABLES, Table
 
 from .console import Talk
 from .options import Images, asks_for, configured, given_in, numbers, option, switch, takes
-from .outputs import SUFFIXES, label_files, room, write_table
+from .outputs import SUFFIXES, check_tables, label_files, room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.images.stack import Image, Stack
     from napari_ae_seg.segmenter.segmenter import Segmenter
+    from napari_ae_seg.segmenter.segments import Segments
+    from napari_ae_seg.segmenter.tracks import Tracks
 
 OBJECT_SIZE = str(ObjectsConfig.model_fields["min_size"].description)
 
@@ -38,7 +42,12 @@ def segment(
     images: Images,
     out: Annotated[Path, option(f"Labels ({' '.join(SUFFIXES)}); a folder for several images.", value="PATH")],
     save_model: Annotated[Path | None, option("Write encoder and clusters here (.aeseg).")] = None,
-    table: Annotated[Path | None, option("Write the table of segments or objects here (.csv).")] = None,
+    table: Annotated[
+        Path | None, option("Write size, shape, place and intensities of segments or objects here (.csv, .parquet).")
+    ] = None,
+    shares: Annotated[
+        Path | None, option("Write the share of every cluster in every image here (.csv, .parquet).")
+    ] = None,
     objects: Annotated[
         PartingName | None,
         option(
@@ -47,6 +56,14 @@ def segment(
     ] = None,
     object_labels: Annotated[str | None, option("Segments that hold objects, such as 2,3.", value="NUMBERS")] = None,
     object_min_size: Annotated[int, option(OBJECT_SIZE, value="NUMBER", min=0)] = 0,
+    tracks: Annotated[
+        Path | None,
+        option(
+            "Let --objects keep their number through a movie, and write their tracks here (.csv, .parquet, or a folder "
+            "as the Cell Tracking Challenge has it).",
+            value="PATH",
+        ),
+    ] = None,
     model: Annotated[Path | None, option("Apply this model instead of the shipped encoder.", panel="Model")] = None,
     refit: Annotated[bool, switch("Cluster anew with the encoder of --model.", "--refit", panel="Model")] = False,
     train: Annotated[bool, switch("Train on the images first.", "--train", panel="Model")] = False,
@@ -73,6 +90,10 @@ def segment(
         raise typer.BadParameter("--rescale resamples to the pixel size of --model: give one")
     network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
     config = configured(SegmentationConfig, fields)
+    if tracks and not objects:
+        raise typer.BadParameter("--tracks follows single objects: give --objects, too")
+    if tracks and tracks.suffix and tracks.suffix.lower() not in TABLES:
+        raise typer.BadParameter(f"--tracks: its file ends in {' or '.join(TABLES)}, got {tracks.name}")
     parting = ObjectsConfig(method=objects, min_size=object_min_size) if objects else None
     wished = numbers(object_labels, int, "--object-labels")
     files = label_files(images, out)
@@ -81,8 +102,11 @@ def segment(
             "--out": list(files.values()),
             "--save-model": [save_model],
             "--table": [table],
+            "--shares": [shares],
+            "--tracks": [tracks],
         }
         talk.check([*images, model, *(strokes or [])], results)
+        check_tables(table, shares, tracks)
         from napari_ae_seg.autoencoder.model import has_shipped
 
         stack = talk.read(images, network.ndim, carry_on=True)
@@ -105,10 +129,20 @@ def segment(
                 segmenter.save(save_model)
                 talk.say(f"model: {save_model}")
         _account(segmenter, talk)
-        tables = _label(segmenter, stack, files, talk, parting, wished, rescale)
+        written = _label(
+            segmenter, stack, files, talk, _Wanted(parting, wished, rescale, table is not None, tracks is not None)
+        )
         if table:
             with talk.apart():
-                write_table(table, tables)
+                Table.stacked([one.table for one in written]).save(table)
+        if shares:
+            from napari_ae_seg.segmenter.measures import shares as shares_of
+
+            with talk.apart():
+                shares_of([one.segments for one in written]).save(shares)
+        if tracks:
+            with talk.apart():
+                _write_tracks(tracks, written)
         talk.say_cost()
 
 
@@ -206,62 +240,92 @@ def _account(segmenter: Segmenter, talk: Talk) -> None:
     talk.account.facts |= {"sentence": segmenter.sentence, "curve": segmenter.clusters.curve}
 
 
-def _label(
-    segmenter: Segmenter,
-    stack: Stack,
-    files: dict[Path, Path],
-    talk: Talk,
-    parting: ObjectsConfig | None,
-    wished: tuple[int, ...] | None,
-    rescale: bool,
-) -> list[dict[str, list[Any]]]:
-    """Writes the labels of every image, or its objects; their tables."""
+@dataclass(frozen=True)
+class _Wanted:
+    """What is written of every image: single objects of some labels, or all that was found; measured or not."""
+
+    parting: ObjectsConfig | None
+    labels: tuple[int, ...] | None
+    rescale: bool
+    measured: bool
+    tracked: bool
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What was written of one image."""
+
+    segments: Segments
+    table: dict[str, list[Any]]
+    tracks: Tracks | None = None
+
+
+def _label(segmenter: Segmenter, stack: Stack, files: dict[Path, Path], talk: Talk, wanted: _Wanted) -> list[_Written]:
+    """Writes the labels of every image, or its objects."""
     from napari_ae_seg.images.batch import CARRIED_ON
 
-    tables = []
+    written = []
     for image, place in zip(stack.images, talk.places, strict=True):
         try:
             with talk.account.stage("label"):
-                table = _write(segmenter, image, files[place], talk, parting, wished, rescale)
+                one = _write(segmenter, image, files[place], talk, wanted)
         except CARRIED_ON as error:
             if len(files) == 1:
                 raise
             talk.failures[place] = " ".join(str(error).split())
             continue
-        tables.append({"image": [image.name] * len(table["index"]), **table})
-        talk.say(f"{files[place]}: {_summary(table, parting is not None)}")
-        talk.account.facts.setdefault("labels", []).append({"path": str(files[place]), "table": table})
-    return tables
+        named = {"image": [image.name] * len(one.table["index"]), **one.table}
+        nothing = one.segments.labels[..., :0]  # they are written: those of many images would fill the memory
+        written.append(replace(one, segments=replace(one.segments, labels=nothing, confidence=nothing), table=named))
+        talk.say(f"{files[place]}: {_summary(one, wanted.parting is not None)}")
+        talk.account.facts.setdefault("labels", []).append({"path": str(files[place]), "table": one.table})
+    return written
 
 
-def _write(
-    segmenter: Segmenter,
-    image: Image,
-    path: Path,
-    talk: Talk,
-    parting: ObjectsConfig | None,
-    wished: tuple[int, ...] | None,
-    rescale: bool,
-) -> dict[str, list[Any]]:
-    """Writes the labels of one image, or its objects; their table."""
+def _write(segmenter: Segmenter, image: Image, path: Path, talk: Talk, wanted: _Wanted) -> _Written:
+    """Writes the labels of one image, or its objects; what is streamed to a zarr is not measured in full."""
     from napari_ae_seg.images.formats.ngff import home_of, open_zarr_labels
     from napari_ae_seg.images.formats.write import write_labels
 
-    if parting is None and (path.suffix == ".zarr" or home_of(path)):
+    if wanted.parting is None and (path.suffix == ".zarr" or home_of(path)):
         with open_zarr_labels(path, image) as out:
-            segments = segmenter.apply_to(image, out.array, talk.report, rescale)
+            segments = segmenter.apply_to(image, out.array, talk.report, wanted.rescale)
             out.legend = segments.legend
-        return segments.table
-    segments = segmenter.apply_to(image, None, talk.report, rescale)
-    if parting is None:
-        write_labels(path, segments.labels, image, segments.legend)
-        return segments.table
-    found = segments.objects(image, wished, parting)
-    write_labels(path, found.labels, image, segments.legend_of(found))
-    return found.table
+        return _Written(segments, segments.table)
+    segments = segmenter.apply_to(image, None, talk.report, wanted.rescale)
+    found: Any = segments.objects(image, wanted.labels, wanted.parting) if wanted.parting else segments
+    tracks = None
+    if wanted.tracked:
+        from napari_ae_seg.segmenter.tracks import track
+
+        with talk.account.stage("track"):
+            tracks = track(found, image, report=talk.report)
+        found = tracks.objects
+    table = found.table
+    if wanted.measured:
+        from napari_ae_seg.segmenter.measures import measure
+
+        with talk.account.stage("measure"):
+            table = measure(found, image)
+    legend = segments.legend_of(found) if wanted.parting else segments.legend
+    write_labels(path, found.labels, image, legend)
+    return _Written(segments, table, tracks)
 
 
-def _summary(table: dict[str, list[Any]], objects: bool) -> str:
+def _write_tracks(path: Path, written: Sequence[_Written]) -> None:
+    """Writes the tracks of all images as one table, or those of the only one as a folder."""
+    found = [(one, one.tracks) for one in written if one.tracks is not None]
+    if path.suffix:
+        Table.stacked([{"image": [one.segments.name] * held.table.count, **held.table} for one, held in found]).save(
+            path
+        )
+        return
+    for number, (one, held) in enumerate(found):
+        held.to_ctc(path if len(found) == 1 else path / f"{number + 1}_{one.segments.name}")
+
+
+def _summary(one: _Written, objects: bool) -> str:
     if objects:
-        return f"{len(table['index'])} objects"
-    return ", ".join(f"{name} {share:.1%}" for name, share in zip(table["name"], table["share"], strict=True))
+        return str(one.tracks) if one.tracks else f"{len(one.table['index'])} objects"
+    named = zip(one.segments.table["name"], one.segments.table["share"], strict=True)
+    return ", ".join(f"{name} {share:.1%}" for name, share in named)

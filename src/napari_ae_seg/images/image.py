@@ -103,6 +103,11 @@ class Image:
         return self._layout.label_axes
 
     @property
+    def others(self) -> str:
+        """The axes that samples run over, the last one fastest: neither channels nor space."""
+        return self._layout.others
+
+    @property
     def spacing(self) -> tuple[float, ...]:
         """Size of a pixel along each spatial axis; 1.0 where unknown."""
         return tuple(self.sources[0].spacing.get(axis, 1.0) for axis in self._layout.space)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
@@ -130,23 +132,60 @@ VOLUMES = {
 """Kind -> function of a generator, a shape and the pixels of each axis per pixel in the plane: picture and classes."""
 
 
+class Movie(NamedTuple):
+    """Nuclei over time, and who they are."""
+
+    image: Image
+    """(T, Y, X) float32 in 0 to 1."""
+
+    classes: Image
+    """(T, Y, X) uint8: 1 ground, 2 nucleus."""
+
+    cells: Image
+    """(T, Y, X) int32: the number of each nucleus, the same in every frame; 0 is ground."""
+
+    mothers: dict[int, int]
+    """Number of a nucleus -> that of the one it came from by division."""
+
+
 def divisions(rng: Rng, frames: int = 10, size: int = 192) -> tuple[Image, Image]:
     """Fluorescent nuclei over time (T, Y, X), float32 in 0 to 1, and their classes: 1 ground, 2 nucleus.
 
     They wander, grow, and divide in two when they are old enough; a dividing one is small and bright.
     """
+    film = movie(rng, frames, size)
+    return film.image, film.classes
+
+
+def movie(rng: Rng, frames: int = 10, size: int = 192) -> Movie:
+    """The same nuclei with the number of each and its mother, from which tracks can be judged.
+
+    >>> film = movie(np.random.default_rng(8), frames=3, size=96)
+    >>> film.cells.shape == film.image.shape == (3, 96, 96)
+    True
+    """
     places = strewn(rng, (size, size), 28, 22)
     ages, headings = rng.uniform(0, 1, len(places)), rng.normal(0, 1.5, places.shape)
-    pictures, classes = [], []
+    names = np.arange(1, len(places) + 1)
+    mothers: dict[int, int] = {}
+    pictures, cells = [], []
     for _ in range(frames):
-        picture, inside = _frame(rng, size, places, ages)
+        picture, numbers = _frame(rng, size, places, ages)
         pictures.append(picture)
-        classes.append(1 + inside)
+        cells.append(np.concatenate([[0], names])[numbers].astype(np.int32))
         ages = ages + 0.09
         headings = 0.7 * headings + rng.normal(0, 0.9, places.shape)
         places = places + headings
+        old, first = ages > 1, int(names.max()) + 1
         places, ages, headings = _divided(rng, places, ages, headings)
-    return np.stack(pictures), np.stack(classes).astype(np.uint8)
+        born = np.arange(first, first + 2 * old.sum())
+        mothers |= dict(zip(born.tolist(), np.tile(names[old], 2).tolist(), strict=True))
+        names = np.concatenate([names[~old], born])
+    who = np.stack(cells)
+    seen = set(np.unique(who).tolist())
+    return Movie(
+        np.stack(pictures), (1 + (who > 0)).astype(np.uint8), who, {n: m for n, m in mothers.items() if n in seen}
+    )
 
 
 def _frame(rng: Rng, size: int, places: np.ndarray, ages: np.ndarray) -> tuple[Image, Image]:
@@ -157,7 +196,7 @@ def _frame(rng: Rng, size: int, places: np.ndarray, ages: np.ndarray) -> tuple[I
     glow = stain * (1 + 0.2 * smooth(rng, shape, 1.5)) * np.minimum(4 * depth, 1)
     haze = ndimage.gaussian_filter(stain, 18)
     seen = camera(rng, ndimage.gaussian_filter(glow, 0.9) + 0.25 * haze + 0.05, photons=150, read=0.01)
-    return np.clip(seen, 0, 1), numbers > 0
+    return np.clip(seen, 0, 1), numbers
 
 
 def _divided(

@@ -23,7 +23,7 @@ from napari_ae_seg.gui.parts.runner import Dock, Runner
 from napari_ae_seg.gui.parts.sources import Options
 from napari_ae_seg.gui.session import current
 
-from . import extras, strokes, touch, work
+from . import extras, measuring, strokes, touch, work
 from .folder import Folder
 from .instances import Objects
 from .live import UPDATING, Live
@@ -175,6 +175,20 @@ class SegmentWidget(Dock):
             result = view.result
             then: Callable[[Any], Any] = lambda drawn: extras.show(self._viewer, view, which, drawn)  # noqa: E731
             self.runner.run("Drawing", lambda report: extras.picture(result, which, report), then)
+
+    def measure(self, what: str) -> None:
+        """Show the measures of `what`, a key of `measuring.WHAT`."""
+        view = self.view
+        if view is None or self.runner.running:
+            return
+        try:
+            number, layer = self.measures.asked(view, what)
+        except ValueError as error:
+            self.runner.say(str(error))
+            return
+        question = self.measures.question(view, number, layer)
+        show = lambda found: self.measures.show(layer, *found)  # noqa: E731
+        self.runner.run("Measuring", lambda report: measuring.measured(question, report), show)
 
     def _warm_up(self) -> None:
         """Do in the background what would make the first labels wait.
@@ -458,6 +472,7 @@ class SegmentWidget(Dock):
         self.learn_button, self.save_button = self.results.learn, self.results.save
         self.show_menu, self.copy_menu = self.results.show_menu, self.results.copy_menu
         self.objects = Objects(self._viewer, self.table.selected, self.results.count, self.results.counted)
+        self.measures = measuring.Measures(self._viewer)
         self._soon = QSignalDebouncer(parent=self)  # napari tells of paint before it is in the layer
         self._soon.triggered.connect(self._touched)
         self.folder = Folder()
@@ -493,6 +508,8 @@ class SegmentWidget(Dock):
         self.learn_button.clicked.connect(self.learn)
         self.results.background.toggled.connect(self._background)
         self.results.count.clicked.connect(self.objects.show_objects)
+        for what, action in self.results.measures.items():
+            action.triggered.connect(lambda _=False, what=what: self.measure(what))
         self.table.chosen.connect(self.objects.follow)
         for which, action in self.results.shows.items():
             action.triggered.connect(lambda _=False, which=which: self.show_extra(which))

@@ -8,7 +8,7 @@ from superqt.utils import signals_blocked
 from napari_ae_seg.gui.parts.controls import tooltip
 from napari_ae_seg.gui.parts.forms import beside, column, sentence
 
-from . import extras
+from . import extras, measuring
 from .clusters import ClusterTable
 
 STROKES_TIP = (
@@ -30,6 +30,9 @@ class Outcome(QWidget):
         self.background = QCheckBox("Show background")
         self.background.setToolTip(tooltip(BACKGROUND_TIP))
         self.count = QPushButton("Count objects")
+        self.measure_menu, opened = _menu("Measure")
+        self.measure_menu.setToolTip(tooltip(measuring.TIP))
+        self.measures = {what: opened.addAction(text) for what, text in measuring.WHAT.items()}
         self.counted = sentence()
         self.strokes = QPushButton("Paint strokes")
         self.strokes.setToolTip(tooltip(STROKES_TIP))
@@ -44,8 +47,9 @@ class Outcome(QWidget):
         layout = column(self)
         layout.addWidget(self.says)
         layout.addWidget(self.table)
-        layout.addWidget(beside(self.count, self.background, equal=True))
+        layout.addWidget(beside(self.count, self.measure_menu, equal=True))
         layout.addWidget(self.counted)
+        layout.addWidget(self.background)
         layout.addWidget(beside(self.strokes, self.learn, equal=True))
         layout.addWidget(self.discard)
         layout.addWidget(beside(self.show_menu, self.copy_menu, self.save, equal=True))
