@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,8 @@ class Table(dict[str, list[Any]]):
 
     Parameters
     ----------
-    *columns : mapping of str to list
-        As of a dictionary.
-    **more
-        As of a dictionary.
+    columns : mapping of str to list
+        Name -> values, all of one length.
 
     Examples
     --------
@@ -41,6 +39,9 @@ class Table(dict[str, list[Any]]):
     >>> table.count, table.rows[0]
     (2, (1, 25))
     """
+
+    def __init__(self, columns: Mapping[str, list[Any]] | None = None) -> None:
+        super().__init__(columns or {})
 
     @property
     def count(self) -> int:
