@@ -30,6 +30,22 @@ SIDE = {2: 256, 3: 64}
 """Longest side in pixels of the part of an image that the package is tested on."""
 REPOSITORY = "https://github.com/napari-ae-seg/napari-ae-seg"
 
+WORDS = """# An encoder of napari-ae-seg
+
+Made with [napari-ae-seg]({link}). It takes native values of images with {channels} channel(s), like those it was
+fitted to; a place of its {latents} latents is {stride} pixels wide.
+
+## Training
+
+Without labels, on: {trained}.
+
+## Validation
+
+The latents of the test image are those that the package itself computes. How well clusters of latents segment images
+depends on the images: see the documentation there. For research, not for diagnosis.
+"""
+"""What a package says of itself."""
+
 
 class Latents(nn.Module):
     """Native values of images (B, C, *space) to latents (B, latents, *space / stride), normalization and all."""
@@ -140,10 +156,5 @@ def _description(model: Autoencoder, files: dict[str, bytes]) -> dict[str, Any]:
 
 def _words(model: Autoencoder) -> str:
     trained = ", ".join(map(str, model.info.get("trained_on", []))) or "images of its maker"
-    return (
-        f"# An encoder of napari-ae-seg\n\nMade with [napari-ae-seg]({REPOSITORY}). It takes native values of images "
-        f"with {model.channels} channel(s), like those it was fitted to, and gives {model.net.latents} latents for each "
-        f"{model.net.stride} pixels along every axis.\n\n## Training\n\nWithout labels, on: {trained}.\n\n"
-        "## Validation\n\nThe latents of the test image are those that the package itself computes. How well clusters "
-        "of latents segment images depends on the images: see the documentation there. For research, not for diagnosis.\n"
-    )
+    latents, stride = model.net.latents, model.net.stride
+    return WORDS.format(channels=model.channels, latents=latents, stride=stride, trained=trained, link=REPOSITORY)
