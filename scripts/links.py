@@ -38,6 +38,7 @@ def dead(folder: Path) -> list[str]:
             if urlsplit(link).scheme or link.startswith("//"):
                 continue
             target, anchor = urldefrag(unquote(link))
+            target = target.partition("?")[0]
             place = (path.parent / target).resolve() if target else path
             if not place.exists() or (place in pages and anchor not in pages[place].anchors):
                 found.append(f"{path.relative_to(folder.resolve())}: {link}")

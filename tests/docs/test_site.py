@@ -27,6 +27,7 @@ def test_cells_of_a_script_are_words_and_code():
 
 
 def test_dead_links_of_a_site_are_found(tmp_path):
-    (tmp_path / "a.html").write_text('<h1 id="top1"></h1><a href="b.html#there"></a><img src="c.png"><a href="#top1">')
+    links = '<a href="b.html#there"></a><img src="c.png"><img src="a.html?v=1"><a href="#top1">'
+    (tmp_path / "a.html").write_text(f'<h1 id="top1"></h1>{links}')
     (tmp_path / "b.html").write_text('<a href="a.html#gone"></a><a href="https://example.org">')
     assert dead(tmp_path) == ["a.html: b.html#there", "a.html: c.png", "b.html: a.html#gone"]
