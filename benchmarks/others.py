@@ -139,7 +139,7 @@ def possible(method: str, case: Case) -> bool:
 def _basic(image: np.ndarray) -> np.ndarray:
     from skimage.feature import multiscale_basic_features
 
-    return np.asarray(multiscale_basic_features(image, channel_axis=-1, num_workers=1))
+    return np.asarray(multiscale_basic_features(image, channel_axis=-1))
 
 
 def _filters(x: np.ndarray) -> list[np.ndarray]:

@@ -24,7 +24,7 @@ FOLDER = HERE / "generated"
 GROUPS: dict[str, tuple[str, ...]] = {
     "In one call": ("segment", "read", "Stack", "Image", "Segments"),
     "Segmenters": ("Segmenter", "Objects", "stability", "unstable"),
-    "Encoders": ("Autoencoder", "Features", "encode", "decode", "reconstruct", "generate"),
+    "Encoders": ("Autoencoder", "Features", "encode", "decode", "reconstruct", "generate", "write_bioimageio"),
     "Training": ("train", "Fit", "Step", "estimate", "Estimate"),
     "Classes": ("classify", "Classifier", "Classified"),
     "Looking": ("Exploration", "write_report", "Session", "current"),

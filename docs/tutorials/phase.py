@@ -18,8 +18,8 @@ for name, found in labels.items():
     print(f"{name}: agreement with what was drawn {agreement(found, truth):.2f}")
 
 # %% [markdown]
-# Neither may be good enough. A few strokes say what is meant: here two short ones, one on a cell and one on the
-# ground, as a brush would paint them. `guided` learns from them, and the rest of the image follows.
+# Neither may be good enough. A few strokes say what is meant: here five dabs each, on cells and on the ground, as a
+# brush would paint them. `guided` learns from them, and the rest of the image follows.
 
 # %%
 stack = ae.read(image, axes="YX")

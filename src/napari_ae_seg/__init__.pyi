@@ -10,6 +10,7 @@ from .autoencoder.training import Fit as Fit
 from .autoencoder.training import Step as Step
 from .autoencoder.training import estimate as estimate
 from .autoencoder.training import train as train
+from .autoencoder.zoo import write_bioimageio as write_bioimageio
 from .classifier import Classified as Classified
 from .classifier import Classifier as Classifier
 from .classifier import classify as classify

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import napari_ae_seg as ae
-from napari_ae_seg.autoencoder.zoo import Latents, write_package
+from napari_ae_seg.autoencoder.zoo import Latents
 
 CHECK = """
 import sys, warnings
@@ -46,7 +46,7 @@ def test_what_is_no_number_counts_as_the_mean(image):
 
 def test_the_zoo_accepts_the_package_and_runs_it_to_the_same_latents(tmp_path, image):
     pytest.importorskip("bioimageio.core", reason="bioimageio.core is not there")
-    write_package(ae.Autoencoder.shipped(2), image, tmp_path / "model.zip")
+    ae.write_bioimageio(ae.Autoencoder.shipped(2), image, tmp_path / "model.zip")
     done = subprocess.run([sys.executable, "-c", CHECK, "model.zip"], cwd=tmp_path, capture_output=True, text=True)
     if "package_file_descr_serializer" in done.stdout:
         pytest.skip("the checker cannot read any model beside this pydantic; it can beside pydantic 2.13 and older")
@@ -55,7 +55,7 @@ def test_the_zoo_accepts_the_package_and_runs_it_to_the_same_latents(tmp_path, i
 
 def test_what_cannot_be_packaged_is_said(tmp_path, image):
     with pytest.raises(ValueError, match="at least 8 pixels"):
-        write_package(ae.Autoencoder.shipped(2), image[:4, :4], tmp_path / "model.zip")
+        ae.write_bioimageio(ae.Autoencoder.shipped(2), image[:4, :4], tmp_path / "model.zip")
     with pytest.raises(ValueError, match="made elsewhere"):
-        write_package(ae.Autoencoder.of(torch.nn.Conv2d(3, 4, 8, 8)), image, tmp_path / "model.zip")
+        ae.write_bioimageio(ae.Autoencoder.of(torch.nn.Conv2d(3, 4, 8, 8)), image, tmp_path / "model.zip")
     assert not list(tmp_path.iterdir())

@@ -76,10 +76,33 @@ class Latents(nn.Module):
         return z
 
 
-def write_package(model: Autoencoder, images: Images, path: str | os.PathLike[str]) -> None:
-    """The encoder of `model`, fitted to `images` if it is the one of this package, as a zip file at `path`.
+def write_bioimageio(model: Autoencoder, images: Images, path: str | os.PathLike[str]) -> None:
+    """Write an encoder as a package of the BioImage Model Zoo: native values in, latents out.
 
-    ValueError if it is a network from elsewhere, or the image has less than one place for the package to be tested on.
+    The package holds the network as TorchScript with its normalization, and a part of the first image with its latents,
+    on which the zoo's checker, `bioimageio.core`, tests it.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        The encoder; the one that comes with the package is fitted to the images first.
+    images : Stack, array, path, layer, or list of them
+        What it is tried on.
+    path : path
+        The file, which ends in .zip.
+
+    Raises
+    ------
+    ValueError
+        If the network was made elsewhere, or the image is smaller than one place of its latents.
+
+    Examples
+    --------
+    >>> import tempfile, napari_ae_seg as ae
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ae.write_bioimageio(ae.Autoencoder.shipped(2), np.eye(64), f"{folder}/encoder.zip")
+    ...     sorted(zipfile.ZipFile(f"{folder}/encoder.zip").namelist())
+    ['README.md', 'input.npy', 'output.npy', 'rdf.yaml', 'weights.pt']
     """
     model, stack = fitting(model, images)
     if not model.net.decodes:
