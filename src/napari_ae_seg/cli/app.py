@@ -17,6 +17,7 @@ from .classify import classify
 from .console import speak
 from .demo import demo
 from .devices import devices
+from .export import export
 from .generate import generate
 from .info import info
 from .options import Command
@@ -66,7 +67,7 @@ def _version(
         raise typer.Exit
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (segment, train, demo, generate, info, report, devices)
+COMMANDS: tuple[Callable[..., None], ...] = (segment, train, demo, generate, info, export, report, devices)
 """Every command, in the order of the help; each has a file of its own."""
 
 for _command in COMMANDS:
