@@ -106,11 +106,17 @@ def built() -> None:
     [sdist], [wheel] = DIST.glob("*.tar.gz"), DIST.glob("*.whl")
     with tarfile.open(sdist) as file:
         inside = file.getnames()
-    if pictures := [name for name in inside if name.endswith(PICTURES)]:
+    if pictures := [name for name in inside if name.endswith(PICTURES) and "/src/" not in name]:
         sys.exit(f"{sdist.name} holds pictures: {', '.join(pictures[:5])}")
     with zipfile.ZipFile(wheel) as file:
         inside = file.namelist()
-    for needed in ("napari.yaml", "py.typed", "weights/encoder2d.aeseg", "weights/encoder3d.aeseg"):
+    for needed in (
+        "napari.yaml",
+        "py.typed",
+        "weights/encoder2d.aeseg",
+        "weights/encoder3d.aeseg",
+        "samples/photographs/worms.png",
+    ):
         if f"napari_ae_seg/{needed}" not in inside:
             sys.exit(f"{wheel.name} lacks {needed}")
     if others := [name for name in inside if not name.startswith(("napari_ae_seg/", "napari_ae_seg-"))]:

@@ -28,6 +28,9 @@ HEAVY = (
 
 
 MODULES = {
+    "bioio-base": "bioio_base",
+    "bioio-lif": "bioio",  # plugins, which it finds by itself
+    "bioio-nd2": "bioio",
     "lazy-loader": "lazy_loader",
     "pillow": "PIL",
     "scikit-image": "skimage",

@@ -51,7 +51,6 @@ def test_an_ome_zarr_image_opens_with_its_labels_where_they_lie(viewer, tmp_path
 def test_a_model_dropped_on_the_canvas_is_chosen_in_its_dock(viewer, tiny_model, qtbot):
     viewer.add_image(np.zeros((32, 32)))
     assert viewer.open(str(tiny_model), plugin=None) == []
-    [dock] = [widget for name, widget in viewer.window._dock_widgets.items() if "Segment" in name]
-    widget = dock.inner_widget() if hasattr(dock, "inner_widget") else dock.widget()
+    [widget] = [widget for name, widget in viewer.window.dock_widgets.items() if "Segment" in name]
     assert widget.models.model.name == MODEL
     settle(qtbot, widget)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from napari_ae_seg import samples
+from napari_ae_seg.samples import photographs
 from napari_ae_seg.samples.noise import banded
 from napari_ae_seg.samples.objects import blobs, strewn, tiling
 from napari_ae_seg.samples.scenes import SCENES
@@ -147,3 +150,12 @@ def test_even_a_tiny_picture_can_be_drawn():
     for seed in range(12):
         picture, _ = samples.random_scene(np.random.default_rng(seed), 16)
         assert np.isfinite(picture).all()
+
+
+@pytest.mark.parametrize("name", photographs.NAMES)
+def test_real_samples_are_small_named_with_their_source_and_open_in_napari(name):
+    [(image, options, kind)] = getattr(photographs, f"open_{name}")()
+    folder = Path(photographs.__file__).parent
+    assert (kind, options["rgb"], np.ptp(image) > 50) == ("image", image.ndim == 3, True)
+    assert f"`{name}.png` | {options['metadata']['source']}" in (folder / "SOURCES.md").read_text(encoding="utf-8")
+    assert sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) < 1.5e6

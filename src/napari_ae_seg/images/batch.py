@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from napari_ae_seg.core.errors import AeSegError
+from napari_ae_seg.core.errors import AeSegError, ImageReadError
 
 from .formats.dicom import is_dicom
 from .formats.read import images_in, is_zarr, left_out
@@ -45,13 +45,13 @@ def read_batch(paths: Sequence[str | Path], axes: str | None = None, *, roi: Any
     """
     places = image_paths(paths)
     if len(places) == 1:
-        return Batch(tuple(places), read(str(paths[0]), axes, roi=roi, **options), {})
+        return Batch(tuple(places), _of_one(places[0], read(str(paths[0]), axes, roi=roi, **options)), {})
     read_ones: dict[Path, Image] = {}
     failures: dict[Path, str] = {}
     first: BaseException | None = None
     for path in places:
         try:
-            read_ones[path] = read(str(path), axes, **options).image
+            read_ones[path] = _of_one(path, read(str(path), axes, **options)).image
         except CARRIED_ON as error:
             failures[path], first = " ".join(str(error).split()), first or error
     if not read_ones:
@@ -71,3 +71,11 @@ def read_batch(paths: Sequence[str | Path], axes: str | None = None, *, roi: Any
     if roi is not None:
         stack = read(stack, roi=roi)
     return Batch(tuple(read_ones), stack, failures)
+
+
+def _of_one(path: Path, stack: Stack) -> Stack:
+    """The stack of a file, or a sentence on how one of its scenes is named."""
+    if len(stack) > 1:
+        names = ", ".join(f"{number} {image.name}" for number, image in enumerate(stack.images[:8]))
+        raise ImageReadError(f"{path.name} holds {len(stack)} scenes ({names}); name one, such as {path.name}#0")
+    return stack

@@ -1,7 +1,7 @@
 """One file a format: how images are read and labels are written. To add one is a file here and a line in a table.
 
-A module of a format has `read(path, axes) -> Source`, or `write(path, labels, image, legend)` and
-`legend(path) -> Legend | None`, or all of them.
+A module of a format has `read(path, axes)` that gives a Source, or a list of one for each scene; or
+`write(path, labels, image, legend)` and `legend(path) -> Legend | None`; or all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ READERS = {
     **dict.fromkeys((".nii", ".nii.gz"), "nifti"),
     **dict.fromkeys((".dcm", ".dicom", ".ima"), "dicom"),
     ".zarr": "zarr",
+    **dict.fromkeys((".czi", ".nd2", ".lif", ".dv", ".r3d", ".sldy"), "bioio"),
 }
 """Ending of an image -> the module here that reads it."""
 

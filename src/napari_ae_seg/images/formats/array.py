@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,7 @@ def from_array(array: Any, axes: str | None, name: str, path: str | None = None)
 def from_object(x: Any, axes: str | None) -> Source:
     """The source of anything that is an array, holds one, or can be made one."""
     if hasattr(x, "xarray_dask_data"):  # an image of bioio or aicsimageio
-        return _from_bioimage(x, axes)
+        return from_bioimage(x, axes)
     if isinstance(getattr(x, "dims", None), tuple) and hasattr(x, "data"):
         return _from_xarray(x, axes)
     if hasattr(x, "shape") and hasattr(x, "__getitem__") and isinstance(getattr(x, "dtype", None), np.dtype):
@@ -58,11 +60,13 @@ def _from_xarray(x: Any, axes: str | None) -> Source:
         if dim not in x.coords:
             continue
         values = np.asarray(x.coords[dim])
+        unit = unit_name(str(getattr(x.coords[dim], "attrs", {}).get("units", "")))
+        if values.dtype.kind in "mM":  # points of time, from the first one on
+            values, unit = (values - values[0]) / np.timedelta64(1, "s"), "second"
         if axis == "C":
             names = tuple(map(str, values))
         elif axis in "TZYX" and values.dtype.kind in "iuf" and _is_even(values):
             spacing[axis], origin[axis] = abs(float(values[1] - values[0])), float(values[0])
-            unit = unit_name(str(getattr(x.coords[dim], "attrs", {}).get("units", "")))
             units |= {axis: unit} if unit else {}
     transform: dict[str, Any] = {}
     kept = [axis for axis in source.axes if axis not in "CS"]
@@ -90,20 +94,27 @@ def _is_even(values: np.ndarray) -> bool:
     return steps.size > 0 and bool(np.allclose(steps, steps[0], rtol=1e-3)) and steps[0] > 0
 
 
-def _from_bioimage(x: Any, axes: str | None) -> Source:
+def from_bioimage(x: Any, axes: str | None, name: str = "", path: str | None = None) -> Source:
+    """The source of an image of bioio or aicsimageio, at the scene that it is set to.
+
+    Of a file at `path` the axes of length 1 are left out, which bioio adds to all files.
+    """
     data = x.xarray_dask_data
+    if path is not None and axes is None:
+        data = data.isel(
+            {dim: 0 for dim, size in zip(data.dims, data.shape, strict=True) if dim in "TCZ" and size == 1}
+        )
     named = axes or axes_from_names(data.dims) or None
-    source = from_array(data.data, named, str(getattr(x, "current_scene", None) or "image"))
-    sizes = getattr(x, "physical_pixel_sizes", None)
-    spacing = {axis: getattr(sizes, axis, None) for axis in "ZYX" if axis in source.axes}
+    source = from_array(data.data, named, name or str(getattr(x, "current_scene", None) or "image"), path)
+    pixel, about = getattr(x, "physical_pixel_sizes", None), getattr(x, "dimension_properties", None)
+    spacing = {axis: getattr(pixel, axis, None) for axis in "ZYX" if axis in source.axes}
     known = {axis: float(size) for axis, size in spacing.items() if size}
-    names = tuple(map(str, getattr(x, "channel_names", None) or ()))
-    return Source(
-        source.array,
-        source.axes,
-        source.name,
-        spacing=known,
-        units=dict.fromkeys(known, "micrometer"),
-        channel_names=names,
-        assumed=source.assumed,
+    units = {axis: unit_name(str(getattr(getattr(about, axis, None), "unit", None) or "um")) for axis in known}
+    step = getattr(x, "time_interval", None)
+    seconds = step.total_seconds() if isinstance(step, timedelta) else float(step or 0)
+    if "T" in source.axes and seconds > 0:
+        known, units = {"T": seconds, **known}, {"T": "second", **units}
+    names = tuple(map(str, getattr(x, "channel_names", None) or ())) if "C" in source.axes else ()
+    return replace(
+        source, spacing=known, units={axis: unit or "micrometer" for axis, unit in units.items()}, channel_names=names
     )

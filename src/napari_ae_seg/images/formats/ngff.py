@@ -284,11 +284,9 @@ def _level(group: Any, number: int, shape: Sequence[int], dtype: Any) -> Any:
         return group.create_array(
             str(number), compressors=[ZstdCodec(level=3, checksum=True)], dimension_names=axes, **common
         )
-    from numcodecs import Zstd
-
     separator = {"name": "v2", "separator": "/"}
     return group.create_array(
-        str(number), compressors=[Zstd(level=3, checksum=True)], chunk_key_encoding=separator, **common
+        str(number), compressors=[{"id": "zstd", "level": 3, "checksum": True}], chunk_key_encoding=separator, **common
     )
 
 

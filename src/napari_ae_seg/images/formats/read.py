@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from napari_ae_seg.core.errors import ImageReadError
+from napari_ae_seg.core.errors import ImageReadError, MissingExtraError
 from napari_ae_seg.core.wholefile import restore, restore_all
 from napari_ae_seg.images.legend import Legend
 from napari_ae_seg.images.source import Source
@@ -72,17 +74,31 @@ def images_in(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def _from_path(path: Path, axes: str | None) -> list[Source]:
     restore(path)
+    path, scene = _scene(path)
     if not path.exists():
         raise ImageReadError(f"there is no file or folder {str(path)!r}")
     if path.is_dir() and not is_zarr(path):
         return _from_folder(path, axes)
-    return [_from_file(path, axes)]
+    return _from_file(path, axes, scene)
 
 
-def _from_file(path: Path, axes: str | None) -> Source:
+def _scene(path: Path) -> tuple[Path, int | None]:
+    """A file, and which of its scenes is meant by `FILE#NUMBER`."""
+    name, mark, number = path.name.rpartition("#")
+    if mark and number.isdecimal() and not path.exists() and path.with_name(name).is_file():
+        return path.with_name(name), int(number)
+    return path, None
+
+
+def _from_file(path: Path, axes: str | None, scene: int | None = None) -> list[Source]:
     reader = module_of({"": "zarr"} if path.is_dir() else READERS, path)
     if reader is None and is_dicom(path):
         from . import dicom as reader
+    if reader is None and path.is_file() and importlib.util.find_spec("bioio"):
+        from . import bioio  # the last one: its plugins know what they can read
+
+        with suppress(MissingExtraError):
+            return bioio.read(path, axes)
     if reader is None:
         raise ImageReadError(f"cannot read {path.name!r}: its ending is none of {' '.join(READERS)}")
     if path.is_file() and path.stat().st_size == 0:
@@ -93,8 +109,10 @@ def _from_file(path: Path, axes: str | None) -> Source:
         raise ImageReadError(f"{path.name}: it cannot be read ({error.strerror})") from None
     except (TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError) as error:
         raise ImageReadError(f"{path.name}: not a readable image ({why(error)})") from None
-    assert isinstance(source, Source)
-    return source
+    sources = source if isinstance(source, list) else [source]
+    if scene is not None and scene >= len(sources):
+        raise ImageReadError(f"{path.name}: it has scenes 0 to {len(sources) - 1}, got {scene}")
+    return sources if scene is None else sources[scene : scene + 1]
 
 
 def _from_folder(folder: Path, axes: str | None) -> list[Source]:
@@ -105,7 +123,7 @@ def _from_folder(folder: Path, axes: str | None) -> list[Source]:
         from .dicom import read_series
 
         return [read_series(images, axes)]
-    sources = [_from_file(path, axes) for path in images]
+    sources = [source for path in images for source in _from_file(path, axes)]
     if results:
         sources[0] = sources[0].noting(left_out(folder, results))
     return sources

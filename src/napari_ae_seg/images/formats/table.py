@@ -108,7 +108,7 @@ class Table(dict[str, list[Any]]):
         if ending == ".csv":
             write_csv(path, self, self.rows)
             return
-        arrow, parquet = (optional(f"pyarrow{part}", "Parquet", "parquet") for part in ("", ".parquet"))
+        arrow, parquet = optional("pyarrow", "Parquet", "parquet"), optional("pyarrow.parquet", "Parquet", "parquet")
         with whole_file(path) as file:
             parquet.write_table(arrow.table(dict(self)), file)
 
