@@ -1,5 +1,5 @@
 # Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
-.PHONY: help demo test test-matrix check bench bench-peers encoder docs docs-links docs-screenshots docs-film docs-settings release lines pins clean
+.PHONY: help demo test test-matrix torture check bench bench-peers encoder docs docs-links docs-screenshots docs-film docs-settings release lines pins clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -29,6 +29,10 @@ test:  ## the whole test suite, under Xvfb; ARGS="tests/images -k tiff" narrows 
 test-matrix:  ## the docks in old and new napari, PyQt6 and PySide6; ARGS="0.6.6/PyQt6 newest/PySide6" narrows it
 	@scripts/system-libraries dev
 	@scripts/matrix $(ARGS)
+
+torture:  ## kills, damaged files, odd inputs, hurried hands, thousands of times; ARGS="files --count 300" narrows it
+	@scripts/setup dev
+	$(SCREEN) $(RUN) -m benchmarks.torture $(ARGS)
 
 check:  ## style, types, rooms, manifest, doctests
 	@scripts/setup dev

@@ -1,7 +1,7 @@
 """A person in a hurry: random sequences of what people do while the docks work, each in a napari of its own.
 
 A crash, an exception that leaves a slot or a job that never ends counts; the number of a sequence repeats it:
-`python -X faulthandler -m benchmarks.hurried NUMBER`. Several numbers are the short form: few steps each, one process.
+`python -X faulthandler -m benchmarks.hurried NUMBER...`; with `few` in front each has few steps, as in the suite.
 """
 
 from __future__ import annotations
@@ -18,30 +18,56 @@ from typing import Any
 
 import numpy as np
 
+from .tally import Tally
+
 STEPS, FEW = 25, 8
 """Things done in one sequence, and in one of the short form."""
-MOST_SECONDS = 300
-"""A sequence that takes longer hangs."""
+TOGETHER = 10
+"""Sequences of one process."""
+MOST_SECONDS = 3600
+"""A process that takes longer hangs."""
 DOCKS = ("Segment", "Train autoencoder", "Explore latents", "Classify")
 MANIFEST = Path(__file__).parents[1] / "src" / "napari_ae_seg" / "napari.yaml"
 
 
-def docks(count: int, seed: int) -> int:
-    """How many of `count` random sequences crash, hang or let an exception leave a slot."""
-    wrong = 0
-    for number in range(seed, seed + count):
-        command = [sys.executable, "-X", "faulthandler", "-m", "benchmarks.hurried", str(number)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
-            told = (
-                "" if done.returncode == 0 else f"exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-            )
-        except subprocess.TimeoutExpired as late:
-            told = f"not done after {MOST_SECONDS} s\n{str(late.stdout)[-2000:]}"
-        wrong += bool(told)
-        print(f"sequence {number}: {told or 'well'}", flush=True)
-    print(f"{wrong} of {count} sequences went wrong")
-    return wrong
+def docks(count: int, seed: int) -> Tally:
+    """How many of `count` random sequences crash, hang or let an exception leave a slot; ten run in one process."""
+    tally, number = Tally(), seed
+    while number < seed + count:
+        numbers = range(number, min(number + TOGETHER, seed + count))
+        done, told = _process([str(one) for one in numbers])
+        ended = [int(line.split()[1]) for line in done if line.startswith("ended ")]
+        wrong = [int(line.split()[1]) for line in done if line.startswith("wrong ")]
+        broken = told and len(ended) + len(wrong) < len(numbers)
+        raw = len(wrong) + bool(broken)
+        number = max([number - 1, *ended, *wrong]) + 1 + bool(broken)
+        tally.add(Tally(len(ended) + raw, raw=raw))
+        print(f"docks {number - seed} of {count} sequences: {tally}", flush=True)
+        if raw:
+            print("\n".join(done[-200:]), told, flush=True)
+    return tally
+
+
+def layers(count: int, seed: int) -> Tally:
+    """Every odd layer comes and goes while each dock is open; `count` and `seed` change nothing."""
+    del count, seed
+    done, told = _process(["layers"])
+    tries = [line for line in done if line.startswith("ended ")]
+    wrong = [line for line in done if line.startswith("wrong ")]
+    print("\n".join(wrong), told if told and not wrong else "")
+    return Tally(len(tries) + len(wrong), raw=len(wrong) + bool(told and not wrong))
+
+
+def _process(words: list[str]) -> tuple[list[str], str]:
+    """What a process of this module prints, and how it ended if not well."""
+    command = [sys.executable, "-u", "-X", "faulthandler", "-m", "benchmarks.hurried", *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired as late:
+        printed = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout or ""
+        return printed.splitlines(), f"not done after {MOST_SECONDS} s"
+    told = "" if done.returncode == 0 else f"exit {done.returncode}\n{done.stderr[-4000:]}"
+    return done.stdout.splitlines(), told
 
 
 def sequence(seed: int, steps: int = STEPS) -> None:
@@ -224,6 +250,32 @@ def odd_layers() -> dict[str, Any]:
     }
 
 
+def meet(name: str) -> None:
+    """Every odd layer is added, chosen, renamed, worked on and removed while the dock `name` is open."""
+    import napari
+    from qtpy.QtTest import QTest
+
+    raised: list[str] = []
+    sys.excepthook = lambda kind, error, trace: raised.append(_told(kind, error, trace))
+    with tempfile.TemporaryDirectory() as folder:
+        _settle(Path(folder))
+        viewer = napari.Viewer(show=False)
+        hand = Hand(viewer, random.Random(0))
+        hand.open_dock(name)
+        for what, layer in odd_layers().items():
+            viewer.add_layer(layer)
+            viewer.layers.selection.active = layer
+            layer.name = f"{what} again"
+            hand.press("Segment", "button")
+            QTest.qWait(50)
+            hand.wait()
+            print(f"{'wrong' if raised else 'ended'} {name}: {what} {' '.join(raised)}", flush=True)
+            raised.clear()
+        viewer.layers.clear()
+        hand.wait()
+        viewer.close()
+
+
 def _settle(folder: Path) -> None:
     """The plugin's settings, in `folder`."""
     from napari.settings import get_plugin_settings
@@ -247,7 +299,22 @@ def _told(kind: Any, error: Any, trace: Any) -> str:
     return "".join(traceback.format_exception(kind, error, trace))
 
 
+def main(words: list[str]) -> int:
+    """Runs what the command line names: `layers`, or numbers of sequences, `few` steps each; how many went wrong."""
+    wrong = 0
+    if words == ["layers"]:
+        for name in DOCKS:
+            meet(name)
+        return 0
+    for number in [int(word) for word in words if word != "few"]:
+        try:
+            sequence(number, FEW if "few" in words else STEPS)
+            print(f"ended {number}", flush=True)
+        except RuntimeError as error:
+            wrong += 1
+            print(f"wrong {number}: {error}", flush=True)
+    return wrong
+
+
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:]]
-    for number in numbers:
-        sequence(number, FEW if len(numbers) > 1 else STEPS)
+    sys.exit(min(main(sys.argv[1:]), 1))

@@ -1,11 +1,14 @@
-"""`python -m benchmarks.torture files|kills|inputs|docks [--count 3000]`: what must never end badly, many times.
+"""`python -m benchmarks.torture [PART...] [--count N]`, or `make torture`: what must never end badly, many times.
 
 `files`: model files of every kind, changed at random and signed again, as a stranger might make them. Each is either
 refused with a ModelFileError or can be used; nothing else may be raised, nothing may take long or fill the memory.
 `kills`: a program that writes every kind of file is killed at random moments; each file is the old or the new one.
-`inputs`: images of every format, damaged at random; each is read or refused in one sentence.
-`docks`: what a person in a hurry does while the docks work, at random, each sequence in a napari of its own; none may
-crash, hang or let an exception leave a slot (run it under Xvfb).
+`commands`: every command that writes is killed, mostly while it writes; nothing it read or had written is lost.
+`inputs`: images of every format, damaged at random; each is read or refused in one sentence, and a cut-off one refused.
+`arrays`: odd arrays and settings; each gives labels that hold what is promised of them, or one sentence.
+`layers`: odd layers come and go while each dock is open.
+`docks`: what a person in a hurry does while the docks work, at random, ten sequences in one process; none may crash,
+hang or let an exception leave a slot. The last two need a screen: under Xvfb, as `make torture` has it.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import hurried, mistreated
+from benchmarks.tally import Tally
 
 LONGEST, MOST = 20, 500
 """Seconds of computing and MB that one file may take."""
@@ -324,9 +328,9 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def files(count: int, seed: int, only: str) -> int:
-    """Prints how files of each kind fared; the number of those that ended badly."""
-    bad = 0
+def files(count: int, seed: int, only: str = "") -> Tally:
+    """Uses `count` files of each kind that strangers might make, and prints how they fared."""
+    total = Tally()
     with tempfile.TemporaryDirectory() as folder:
         for specimen in specimens(Path(folder), only):
             fates: Counter[str] = Counter()
@@ -338,38 +342,52 @@ def files(count: int, seed: int, only: str) -> int:
                 fates[fate if fate in ("used", "refused") else "bad"] += 1
                 if fate not in ("used", "refused"):
                     print(f"  {specimen.name} {number}: {said}: {fate}", flush=True)
-            bad += fates["bad"]
+            total.add(Tally(count, raw=fates["bad"]))
             print(
                 f"{specimen.name:24} {count} files: {fates['refused']} refused, {fates['used']} used, "
                 f"{fates['bad']} bad; at most {worst:.1f} s",
                 flush=True,
             )
-    return bad
+    return total
+
+
+PARTS: dict[str, tuple[Callable[[int, int], Tally], int]] = {
+    "files": (files, 3000),
+    "kills": (mistreated.kills, 200),
+    "commands": (mistreated.commands, 10),
+    "inputs": (mistreated.inputs, 500),
+    "arrays": (mistreated.arrays, 500),
+    "layers": (hurried.layers, 1),
+    "docks": (hurried.docks, 200),
+}
+"""Each part, and how many tries of each kind there are unless told otherwise."""
 
 
 def main() -> None:
-    """Runs what the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.torture", description=__doc__)
-    kinds = parser.add_subparsers(dest="what", required=True)
-    model_files = kinds.add_parser("files", help="model files from strangers")
-    model_files.add_argument("--count", type=int, default=300, help="of each kind")
-    model_files.add_argument("--seed", type=int, default=0)
-    model_files.add_argument("--only", default="", help="kinds whose name holds this")
-    for what, about in (
-        ("kills", "writers killed at random moments"),
-        ("inputs", "damaged images of every format"),
-        ("docks", "sequences of what people do in the docks"),
-    ):
-        kind = kinds.add_parser(what, help=about)
-        kind.add_argument("--count", type=int, default=100)
-        kind.add_argument("--seed", type=int, default=0)
+    """Runs the parts that the command line names, or all, and sums up."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.torture", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all by default")
+    parser.add_argument("--count", type=int, default=0, help="tries of each kind; by default as many as each part has")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="of files and commands, those whose name holds this")
     asked = parser.parse_args()
-    if asked.what == "files":
-        bad = files(asked.count, asked.seed, asked.only)
-    else:
-        tried_by = {"kills": mistreated.kills, "inputs": mistreated.inputs, "docks": hurried.docks}
-        bad = tried_by[asked.what](asked.count, asked.seed)
-    sys.exit(1 if bad else 0)
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    tallies = {}
+    for name in asked.parts or PARTS:
+        print(f"\n== {name}", flush=True)
+        part, usual = PARTS[name]
+        narrowed = {"only": asked.only} if asked.only and name in ("files", "commands") else {}
+        tallies[name] = part(asked.count or usual, asked.seed, **narrowed)
+    print("\n== in all")
+    total = Tally()
+    for name, tally in tallies.items():
+        total.add(tally)
+        print(f"{name:10} {tally}")
+    print(f"{'all':10} {total}")
+    sys.exit(1 if total.bad else 0)
 
 
 if __name__ == "__main__":

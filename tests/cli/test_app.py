@@ -51,6 +51,7 @@ def test_the_report_says_what_was_done(folder):
     told = json.loads((folder / "r.json").read_text())
     assert told["command"] == "segment"
     assert {"read", "fit", "label", "total"} <= set(told["seconds"])
+    assert sum(told["seconds"].values()) == pytest.approx(2 * told["seconds"]["total"], abs=0.01)
     assert told["peak_memory_bytes"] > 0
     assert told["device"] == "cpu"
     assert told["images"][0]["shape"] == [60, 80]

@@ -1,5 +1,8 @@
 """However a command ends, what it had done is whole, a sentence says why, and a training goes on where it was."""
 
+import csv
+import json
+import os
 import re
 import signal
 import subprocess
@@ -95,3 +98,17 @@ def test_what_cannot_be_written_beside_the_labels_keeps_them_from_nothing(image,
     assert "failed: [Errno 28] No space left on device" in done.output
     assert str(done.exception) == "the labels are written, what is listed above is not"
     assert sorted(path.name for path in image.parent.iterdir()) == ["a.tif", "l.tif", "r.json"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a name may be bytes that are no text")
+def test_names_that_are_no_text_are_labelled_listed_and_reported(image):
+    odd = os.fsdecode(os.fsencode(image.parent) + b"/caf\xe9.tif")
+    os.link(image, odd)
+    out, table, told = (image.with_name(name) for name in ("out", "t.csv", "r.json"))
+    arguments = ["segment", odd, str(image), "--out", str(out), "--table", str(table), "--report", str(told)]
+    done = subprocess.run([*COMMAND, *arguments, "--clusters", "2"], capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.fsencode(path.name) for path in out.iterdir()) == [b"a_labels.tif", b"caf\xe9_labels.tif"]
+    with table.open(errors="surrogateescape", newline="") as file:
+        assert {row["image"] for row in csv.DictReader(file)} == {"a", os.fsdecode(b"caf\xe9")}
+    assert len(json.loads(told.read_text())["images"]) == 2

@@ -59,8 +59,10 @@ def kmeans(
         if best is None or float(inertias[winner]) < best[0]:
             best = float(inertias[winner]), centers[winner]
     assert best is not None
-    labels, nearest = assign(points, best[1])
-    return Partition(best[1] + shift, labels, float(nearest.cpu().double().sum()))
+    # To its end, so that the same points in another order, as of a flipped image, end in the same place.
+    centers = _lloyd(points, best[1][None], spherical, iterations, settled=0.0)[1][0]
+    labels, nearest = assign(points, centers)
+    return Partition(centers + shift, labels, float(nearest.cpu().double().sum()))
 
 
 def _plus_plus(x: Tensor, k: int, starts: int, generator: torch.Generator) -> Tensor:
@@ -83,11 +85,13 @@ def _plus_plus(x: Tensor, k: int, starts: int, generator: torch.Generator) -> Te
     return torch.stack(centers, 1)
 
 
-def _lloyd(x: Tensor, centers: Tensor, spherical: bool, iterations: int) -> tuple[Tensor, Tensor]:
-    """Inertias (starts,) and centres (starts, k, F) once no centre moves; starts that have settled are left alone."""
+def _lloyd(
+    x: Tensor, centers: Tensor, spherical: bool, iterations: int, settled: float = 1e-4
+) -> tuple[Tensor, Tensor]:
+    """Inertias (starts,) and centres (starts, k, F) once no centre moves by more than `settled` of the variance."""
     starts, k, _ = centers.shape
     squares = x.square().sum(1)
-    tolerance = 1e-4 * float(x.var(0, correction=0).mean())
+    tolerance = settled * float(x.var(0, correction=0).mean())
     centers = centers.clone()
     inertias = torch.zeros(starts, device=x.device)
     active = torch.arange(starts, device=x.device)

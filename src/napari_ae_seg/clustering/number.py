@@ -100,4 +100,4 @@ def _places(x: np.ndarray, seed: int) -> Tensor:
 def _sentence(best: int, curve: dict[int, float]) -> str:
     if not curve or max(curve.values()) < WORTH:
         return f"{best} clusters were chosen, the fewest there can be: the places form no clear groups."
-    return f"{best} clusters were chosen: fewer describe the places clearly worse, more hardly better or less surely."
+    return f"{best} clusters were chosen: fewer fit the image clearly worse; more fit hardly better, or overlap."

@@ -38,6 +38,8 @@ class Session:
         All that were trained or saved since napari was started, newest first, as the docks list them.
     numbered : set of napari layers, optional
         Labels layers whose objects somebody referred to by number: these are never numbered anew.
+    clustered : set of napari layers, optional
+        Labels layers that hold clusters or strokes: what has a number there is no object.
     layer : napari layer, optional
         The layer that shows the labels.
     result : optional
@@ -60,6 +62,7 @@ class Session:
     trained: Any = field(default=None, repr=False)
     models: list[Any] = field(default_factory=list, repr=False)
     numbered: Any = field(default_factory=weakref.WeakSet, repr=False)
+    clustered: Any = field(default_factory=weakref.WeakSet, repr=False)
     layer: Any = field(default=None, repr=False)
     result: Any = field(default=None, repr=False)
     edit: Any = field(default=None, repr=False)

@@ -104,7 +104,11 @@ def fitting_maps(
 def sample_places(
     maps: Sequence[Maps], space: FeatureSpace, count: int, seed: int
 ) -> tuple[FittingSample, list[Patch]]:
-    """At most `count` valid places of `maps`, spread evenly over the blocks by their size; and blocks of features."""
+    """At most `count` valid places of `maps`, spread evenly over the blocks by their size; and blocks of features.
+
+    Places are drawn evenly from all values of the first features, in their order: an image that is flipped or turned
+    gives the same sample, and so the same clusters.
+    """
     rng = np.random.default_rng(seed)
     valid = [_cells(one.valid, space.grid).cpu().numpy().ravel() for one in maps]
     total = sum(int(v.sum()) for v in valid)
@@ -113,10 +117,10 @@ def sample_places(
     for one, cells in zip(maps, valid, strict=True):
         places = np.flatnonzero(cells)
         share = min(len(places), -(-count * len(places) // total))
-        places = np.sort(rng.choice(places, share, replace=False)) if share else places[:0]
-        index = torch.from_numpy(places)
         block = space.transform(one)
         features = block.flatten(1)
+        places = places[_spread(features[:2, torch.from_numpy(places).to(features.device)].cpu().numpy(), share, rng)]
+        index = torch.from_numpy(places)
         if not canvas or sum(there.size for there in valid[: len(canvas) + 1]) <= CANVAS:
             there = torch.from_numpy(cells.reshape(block.shape[1:]))
             canvas.append(Patch(block.cpu(), there, one.raw.mean(0).cpu()))
@@ -125,6 +129,17 @@ def sample_places(
         where = np.stack(np.unravel_index(places, size)) * space.grid
         intensity.append(_at(one.raw, where).mean(1))
     return FittingSample(np.concatenate(x), np.concatenate(intensity)), canvas
+
+
+def _spread(features: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """The numbers of `count` of n places with `features` (F, n): one at random from each part of their range.
+
+    >>> _spread(np.array([[5.0, 1.0, 4.0, 0.0]]), 2, np.random.default_rng(0)).tolist()
+    [1, 2]
+    """
+    edges = np.linspace(0, features.shape[1], count + 1).astype(int)
+    drawn = edges[:-1] + (rng.random(count) * np.diff(edges)).astype(int)
+    return np.asarray(np.lexsort(features[::-1])[drawn])
 
 
 def shipped_for(stack: Stack, config: SegmentationConfig) -> Autoencoder:

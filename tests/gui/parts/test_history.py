@@ -90,3 +90,15 @@ def test_an_undo_during_a_preview_goes_back_from_the_picture_before_it(painted):
     kept.preview(np.full((6, 8), 4))
     layer.redo()
     assert (layer.data == new).all()
+
+
+def test_data_of_another_shape_are_left_alone(painted):
+    layer, kept, told = painted
+    kept.preview(np.full((6, 8), 2))
+    layer.data = np.zeros((20, 30), np.int32)
+    layer.paint((15, 25), 3)
+    kept.forget_preview()
+    assert not kept.alive
+    assert layer.data[15, 25] == 3
+    assert told == []
+    assert not kept.painted.any()

@@ -50,3 +50,13 @@ def test_a_folder_can_be_stopped(segmented, qtbot, tmp_path, image):
     rest(qtbot, dock)
     assert 0 < len(list(out.iterdir())) < 40
     assert not [path for path in out.iterdir() if not path.name.endswith("_labels.tif")]
+
+
+def test_images_of_one_name_keep_their_labels_apart(segmented, qtbot, tmp_path, image):
+    dock, _ = segmented
+    out = folder(tmp_path, a=image, **{"a.tif": blobs(seed=3)})
+    np.save(tmp_path / "a.npy", blobs(seed=4))
+    dock.folder.label(str(tmp_path), str(out))
+    rest(qtbot, dock)
+    assert dock.folder.says.text() == "3 labelled, 0 failed."
+    assert len(list(out.iterdir())) == 3

@@ -114,3 +114,11 @@ def test_a_model_with_clusters_asks_whether_they_are_wanted(segmented, qtbot, vi
     dock.clusters.choose("own")
     assert dock.config().n_clusters == 3
     assert dock.request().refit is False
+
+
+def test_objects_are_what_is_told_apart_not_clusters_or_strokes(viewer, segmented, qtbot, dock):
+    segment_dock, _ = segmented
+    press(qtbot, segment_dock.results.count)
+    qtbot.waitUntil(lambda: any(layer.name.endswith("objects") for layer in viewer.layers), timeout=60_000)
+    segment_dock.paint_strokes()
+    assert dock("Classify").about.objects.layer.name.endswith("objects")

@@ -155,3 +155,17 @@ def test_undoing_one_of_several_images_undoes_all(viewer, segment_dock, qtbot):
     a.redo()
     assert (a.data.max(), b.data.max()) == (3, 3)
     assert segment_dock.config().n_clusters == 3
+
+
+def test_a_new_press_brings_labels_for_every_image(viewer, segment_dock, qtbot):
+    layers = [viewer.add_image(blobs(seed=seed), name=name) for seed, name in ((1, "a"), (2, "b"))]
+    segment_dock.options.more.tick(layers[1])
+    slide(segment_dock, "n_clusters", 2)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    viewer.layers.remove("b segments")
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    shown = {layer.name for layer in segment_dock.view.layers if layer in viewer.layers}
+    assert len(shown) == 2
+    assert {name[0] for name in shown} == {"a", "b"}

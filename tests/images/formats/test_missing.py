@@ -12,6 +12,7 @@ import zarr
 from PIL import Image as Picture
 
 from napari_ae_seg.core.errors import AssumptionWarning, ImageReadError
+from napari_ae_seg.images.formats.table import write_csv
 from napari_ae_seg.images.formats.write import write_labels
 from napari_ae_seg.images.sample import sample_blocks
 from napari_ae_seg.images.stack import read
@@ -246,3 +247,8 @@ def test_a_picture_that_is_cut_off_is_refused_before_a_pixel_is_read(tmp_path, n
     (tmp_path / name).write_bytes(content[:-12])
     with pytest.raises(ImageReadError, match=rf"{name}: the file is cut off, the end of the picture is missing"):
         read(tmp_path / name)
+
+
+def test_a_text_in_a_table_is_no_formula(tmp_path):
+    write_csv(tmp_path / "t.csv", ["=name", "share"], [["=1+1", 0.5], ["@x", -0.25], ["nuclei", 3]])
+    assert (tmp_path / "t.csv").read_text().split() == ["'=name,share", "'=1+1,0.5", "'@x,-0.25", "nuclei,3"]

@@ -15,6 +15,7 @@ from napari_ae_seg.gui.parts.forms import caption, rows
 from napari_ae_seg.gui.parts.layers import NO_IMAGE, LayerList, LayerPicker
 from napari_ae_seg.gui.parts.models import ModelPicker
 from napari_ae_seg.gui.parts.sources import read_layers
+from napari_ae_seg.gui.session import current
 
 from .learning import Subject
 from .pointing import slice_shown
@@ -46,7 +47,7 @@ class SubjectRows(QWidget):
         self._kind.offer(KINDS)
         self.image = LayerPicker(viewer, (Image,))
         self.image.setObjectName("image")
-        self.objects = LayerPicker(viewer, (Labels,))
+        self.objects = LayerPicker(viewer, (Labels,), unlikely=lambda layer: layer in current().clustered)
         self.objects.setObjectName("objects")
         self.images = LayerList(viewer, (Image,))
         self.images.setObjectName("images")

@@ -53,8 +53,9 @@ class History:
 
     @property
     def alive(self) -> bool:
-        """Whether the layer is still there."""
-        return self._layer() is not None
+        """Whether the layer is still there, with as many pixels: data of another shape is somebody else's."""
+        layer = self._layer()
+        return layer is not None and layer.data.shape == self.painted.shape
 
     @property
     def layer(self) -> Labels:
@@ -82,10 +83,10 @@ class History:
 
     def forget_preview(self) -> None:
         """Show again what was there before the preview."""
-        if self._drawn is not None:
+        if self._drawn is not None and self.alive:
             self.layer.data[...] = self._drawn
-            self._drawn = None
             self._refresh()
+        self._drawn = None
 
     def write(self, labels: np.ndarray, state: Any, keep_painted: bool = True) -> None:
         """Put `labels`, which belong to `state`, into the layer as one step."""
@@ -150,7 +151,7 @@ class History:
 
     def _recorded(self, event: Any) -> None:
         """A brush stroke, fill or polygon of the person entered the history."""
-        if self._ours:
+        if self._ours or not self.alive:
             return
         marks = []
         for atom in event.value:
@@ -162,7 +163,7 @@ class History:
 
     def _look(self, _: Any = None) -> None:
         """See whether napari went back or forth in its history."""
-        now = self._keys()
+        now = self._keys() if self.alive else self._seen
         if now == self._seen:
             return
         gone = [key for key in reversed(self._seen) if key not in now]

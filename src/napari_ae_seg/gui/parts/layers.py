@@ -63,14 +63,23 @@ def follow_layers(viewer: Viewer, widget: QWidget, update: Callable[[], None]) -
 
 
 class LayerPicker(Combo):
-    """One of the viewer's layers of `kinds`; `none` is the words for choosing no layer, if that is a choice."""
+    """One of the viewer's layers of `kinds`; `none` is the words for choosing no layer, if that is a choice.
+
+    Those that are `unlikely` meant are offered last.
+    """
 
     picked = Signal(object)
 
     def __init__(
-        self, viewer: Viewer, kinds: tuple[type[Layer], ...], none: str = "", parent: QWidget | None = None
+        self,
+        viewer: Viewer,
+        kinds: tuple[type[Layer], ...],
+        none: str = "",
+        parent: QWidget | None = None,
+        unlikely: Callable[[Layer], bool] = lambda _: False,
     ) -> None:
         super().__init__(parent)
+        self._unlikely = unlikely
         self._viewer = viewer
         self._kinds = kinds
         self._none = none
@@ -89,13 +98,14 @@ class LayerPicker(Combo):
         """Offer the layers there are now; without a choice that still stands, the active one."""
         options: dict[Any, str] = {"": self._none} if self._none else {}
         found = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kinds)]
+        found.sort(key=self._unlikely)
         options |= {layer: layer.name for layer in found}
         before = self.layer
         self.offer(options)
         for row in range(self.count()):  # a long name is cut
             self.setItemData(row, self.itemText(row), Qt.ItemDataRole.ToolTipRole)
         active = self._viewer.layers.selection.active
-        if before not in found and not self._none and active in found:
+        if before not in found and not self._none and active in found and not self._unlikely(active):
             self.choose(active)
         self._tell()
 

@@ -30,7 +30,7 @@ COLUMNS = {
     "Name": "A click in the image selects its row, with Shift one more. Double-click to rename, right-click for more; "
     "Shift+M merges, Shift+S splits, Shift+H hides, Shift+B makes background.",
     "Share": "Share of the image.",
-    "Sure": "How sure the pixels belong there, on average.",
+    "Confidence": "How sure the pixels belong there, on average.",
 }
 EDITS: dict[str, tuple[str, Callable[[int], bool], str]] = {
     "rename": ("Rename", lambda rows: rows == 1, "Select one cluster."),
@@ -63,8 +63,7 @@ class ClusterTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in (1, 2):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            self.setColumnWidth(column, 58)
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.verticalHeader().hide()
         self.setShowGrid(False)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

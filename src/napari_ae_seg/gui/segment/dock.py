@@ -226,7 +226,7 @@ class SegmentWidget(Dock):
             current().hold(model)
             current().update(trained=model)
         before = view_on(self._viewer, result.request.images.layers[0])
-        if before is not None and before.fits(result):
+        if before is not None and before.whole(self._viewer) and before.fits(result):
             before.show(result)
         else:
             self._making = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from .view import View
 
 TIP = "Give every image of a folder the clusters shown here. The labels are written as files; nothing else is changed."
-LABELS = "_labels"
-"""What the name of a file of labels ends in."""
 
 
 @dataclass(frozen=True)
@@ -98,24 +95,16 @@ class Folder(QWidget):
 
 def label_folder(result: Result, images: Path, out: Path, report: Reporter) -> None:
     """Write the labels of every image in `images` to `out`; what becomes of each file is sent as an Outcome."""
+    from napari_ae_seg.images.destinations import result_names
     from napari_ae_seg.images.formats.read import images_in
 
     paths, _ = images_in(images)
     if not paths:
         raise ValueError(f"the folder {images} holds no image")
-    stems = Counter(_stem(path) for path in paths)
-    for number, path in enumerate(paths):
+    names = result_names([path.name for path in paths])
+    for number, (path, name) in enumerate(zip(paths, names, strict=True)):
         report(Progress("labeling", number, len(paths), path.name))
-        name = _stem(path) if stems[_stem(path)] == 1 else path.name
-        report.send(_labelled(result, result.segmenter, path, out / f"{name}{LABELS}.tif", report))
-
-
-def _stem(path: Path) -> str:
-    """The name of a file without its ending, which may have two parts."""
-    from napari_ae_seg.images.formats import READERS
-
-    endings = sorted((ending for ending in READERS if path.name.lower().endswith(ending)), key=len)
-    return path.name[: -len(endings[-1])] if endings else path.name
+        report.send(_labelled(result, result.segmenter, path, out / name, report))
 
 
 def _labelled(result: Result, segmenter: Segmenter, path: Path, target: Path, report: Reporter) -> Outcome:

@@ -17,6 +17,7 @@ from psygnal import Signal
 
 from napari_ae_seg.core.colors import color as color_of
 from napari_ae_seg.gui.parts.history import History
+from napari_ae_seg.gui.session import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +78,10 @@ class View:
         """Whether `viewer` shows any of its layers."""
         return any(layer in viewer.layers for layer in self.layers)
 
+    def whole(self, viewer: Viewer) -> bool:
+        """Whether `viewer` shows the layers of all its images."""
+        return len(self.layers) == len(self._histories) and all(layer in viewer.layers for layer in self.layers)
+
     def fits(self, result: Result) -> bool:
         """Whether `result` can be shown in these layers: the same images, and as many pixels in the same place."""
         if result.request.images.layers != self.result.request.images.layers:
@@ -119,6 +124,7 @@ class View:
     def watch(self, layer: Labels) -> None:
         """Take what is painted on `layer` as painted on this result."""
         _VIEWS[layer] = self
+        current().clustered.add(layer)
         for signal in (layer.events.paint, layer.events.set_data):
             signal.connect(self._painted)
 
@@ -164,8 +170,8 @@ def _views(viewer: Viewer) -> Iterator[View]:
 
 
 def make_layer(segments: Segments) -> Labels:
-    """A labels layer of `segments`, in one byte per pixel: napari draws and undoes that several times faster."""
-    small = segments.labels.astype(np.uint8 if segments.labels.max(initial=0) < 256 else np.uint16)
+    """A labels layer of `segments`, in one byte per pixel where that holds them: it is drawn and undone much faster."""
+    small = segments.labels.astype(np.min_scalar_type(int(segments.labels.max(initial=0))))
     return Labels(small, **{**segments.layer, "colormap": _colormap(segments)})
 
 
