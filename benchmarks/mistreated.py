@@ -113,9 +113,11 @@ WRITING = {
     "segment to zarr": "segment a.tif --out l.zarr --model s.aeseg",
     "train": f"train a.tif --model n.aeseg --checkpoint k.aeseg {SMALL}",
     "generate": "generate v.aeseg --out g.tif --n 2",
+    "export": "export first.tif --out e.geojson",
+    "export to zarr": "export first.tif --out e.zarr",
     "report": "report s.aeseg a.tif --out page.html",
-    "classify train": "classify train classes --out c.aeseg --folds 2",
-    "classify apply": "classify apply c.aeseg classes/one --out found.csv",
+    "classify train": "classify train classes --model c.aeseg --folds 2",
+    "classify apply": "classify apply classes/one --model c.aeseg --out found.csv",
     "demo": "demo --out demo --no-window",
 }
 """Every command that writes."""
@@ -222,7 +224,7 @@ def _read_whole(path: Path) -> None:
 
     if path.suffix == ".aeseg":
         modelfile.read(path)
-    elif path.suffix == ".json":
+    elif path.suffix in (".json", ".geojson"):
         json.loads(path.read_text())
     elif path.suffix == ".html":
         assert path.read_text().rstrip().endswith("</html>")

@@ -64,6 +64,8 @@ def test_a_training_goes_on_from_its_checkpoint_as_if_never_stopped(image):
         if step.number == 4:
             break
     fit.save(image.with_name("kept.aeseg"))
+    told = CliRunner().invoke(app, ["info", str(image.with_name("kept.aeseg"))])
+    assert "interrupted after 4 of 9 steps" in told.output
     resumed = [*map(str, arguments), "--checkpoint", str(image.with_name("kept.aeseg"))]
     done = CliRunner().invoke(app, resumed)
     assert "going on from step 4 of 9" in done.output

@@ -22,7 +22,7 @@ def endless(report):
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError("CUDA out of memory"), OutOfMemoryError("memory ran out"), KeyError("x")]
+    "error", [RuntimeError("CUDA out of memory"), MemoryError(), OutOfMemoryError("memory ran out"), KeyError("x")]
 )
 def test_whatever_a_job_raises_arrives_as_a_sentence(viewer, qtbot, error):
     def work(report):

@@ -160,9 +160,15 @@ class Job(QObject):
 
 def tell(error: BaseException) -> str:
     """What a person reads about `error`: one sentence in a napari notification, the traceback behind its button."""
+    from napari_ae_seg.core.devices import is_out_of_memory
+
     text = str(error).strip() or type(error).__name__
-    expected = isinstance(error, (AeSegError, ValueError, OSError))
-    sentence = text if expected else f"Something went wrong: {text} ({type(error).__name__})."
+    if isinstance(error, (AeSegError, ValueError, OSError)):
+        sentence = text
+    elif is_out_of_memory(error):
+        sentence = f"Memory ran out: close other programs, or work on a smaller image or region ({text[:120]})."
+    else:
+        sentence = f"Something went wrong: {text} ({type(error).__name__})."
     log.error("%s\n%s", sentence, "".join(traceback.format_exception(error)))
     shown = AeSegError(sentence)
     shown.__cause__ = error

@@ -38,7 +38,7 @@ EDITS: dict[str, tuple[str, Callable[[int], bool], str]] = {
     "merge": ("Merge\tShift+M", lambda rows: rows > 1, "Select two clusters or more."),
     "split": ("Split\tShift+S", lambda rows: rows == 1, "Select one cluster."),
     "hide": ("Hide\tShift+H", lambda rows: rows > 0, "Select a cluster."),
-    "show": ("Show again", lambda rows: rows > 0, "Select a cluster."),
+    "show": ("Show again", lambda rows: rows > 0, "Select a cluster that is hidden."),
     "background": ("Make background\tShift+B", lambda rows: rows > 0, "Select a cluster."),
 }
 """Method of the segmenter -> its words, how many clusters it takes, and what to do if there are too few."""
@@ -112,7 +112,7 @@ class ClusterTable(QTableWidget):
         menu.setToolTipsVisible(True)
         for name, (text, count, why) in EDITS.items():
             action = menu.addAction(text)
-            action.setEnabled(count(len(self.selected())))
+            action.setEnabled(count(len(self._meant(name))))
             action.setToolTip("" if action.isEnabled() else why)
             action.triggered.connect(lambda _=False, name=name: self.act(name))
         if self.cleared:
@@ -122,9 +122,9 @@ class ClusterTable(QTableWidget):
 
     def act(self, name: str) -> None:
         """Do `name`, a key of EDITS, to the rows selected, if it can be done."""
-        labels = self.selected()
-        if name == "hide" and labels and self._hidden.issuperset(labels):
+        if name == "hide" and self.selected() and self._hidden.issuperset(self.selected()):
             name = "show"
+        labels = self._meant(name)
         if not EDITS[name][1](len(labels)):
             return
         if name == "rename":
@@ -135,6 +135,10 @@ class ClusterTable(QTableWidget):
                 self.edited.emit("recolor", (labels[0], (chosen.redF(), chosen.greenF(), chosen.blueF())))
         else:
             self.edited.emit(name, tuple(labels))
+
+    def _meant(self, name: str) -> list[int]:
+        """Labels of the rows selected to which `name` of EDITS can be done: only what is hidden is shown again."""
+        return [label for label in self.selected() if name != "show" or label in self._hidden]
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Let the keys of EDITS do here what they do in the image."""
