@@ -42,7 +42,7 @@ def whole_file(path: str | os.PathLike[str], ending: str = "") -> Iterator[Path]
     """
     path = _target(path)
     try:
-        temporary = _beside(path, "new", path.name.encode()[:_LONGEST].decode(errors="ignore"))
+        temporary = _beside(path, "new", os.fsencode(path.name)[:_LONGEST].decode(errors="ignore"))
         temporary = temporary.with_name(temporary.name + (ending or path.suffix))
         _sweep(path.parent)
     except OSError as error:

@@ -69,6 +69,7 @@ def test_the_menu_says_what_is_missing(segmented):
     merge = next(one for one in dock.table.menu().actions() if one.text().startswith("Merge"))
     assert not merge.isEnabled()
     assert merge.toolTip() == "Select two clusters or more."
+    select(dock.table, 1)  # the background, in row 0, is hidden
     again = next(one for one in dock.table.menu().actions() if one.text() == "Show again")
     assert not again.isEnabled()
     assert again.toolTip() == "Select a cluster that is hidden."
