@@ -13,6 +13,7 @@ from .conftest import MODEL, settle
 PLUGIN = "napari-ae-seg"
 LABELS = np.repeat(np.array([[0, 1, 2, 2]]), 4, axis=0)
 LEGEND = Legend({1: "cell", 2: "rim"}, {1: (1.0, 0, 0), 2: (0, 1.0, 0)}, {"index": [1, 2], "size": [4, 8]})
+HIDING = Legend({1: "ground", 2: "cell"}, {1: (1.0, 0, 0), 2: (0, 1.0, 0)}, LEGEND.table, hidden=frozenset({1}))
 
 
 def test_labels_are_saved_and_opened_with_names_colors_and_places(viewer, tmp_path):
@@ -27,6 +28,12 @@ def test_labels_are_saved_and_opened_with_names_colors_and_places(viewer, tmp_pa
         known = read_legend(tmp_path / name)
         assert (known.names, known.colors) == (LEGEND.names, LEGEND.colors)
     assert read(tmp_path / "b.zarr").spacing == (0.5, 0.5)
+
+
+def test_a_hidden_label_is_clear(viewer, tmp_path):
+    write_labels(tmp_path / "a_labels.tif", LABELS, None, HIDING)
+    [layer] = viewer.open(str(tmp_path / "a_labels.tif"), plugin=PLUGIN)
+    assert (layer.get_color(1)[3], layer.get_color(2)[3]) == (0, 1)
 
 
 def test_an_ome_zarr_image_opens_with_its_labels_where_they_lie(viewer, tmp_path):

@@ -112,7 +112,7 @@ def _renamed(found: LabelFile, called: dict[int, str]) -> tuple[np.ndarray, Lege
     for column in columns:
         table[column] = [rows.get(n, {}).get(column) for n in present]
     table |= {"name": [names[n] for n in present], "size": sizes.tolist()}
-    return found.labels, Legend(names, {n: legend.color(n) for n in present}, table, legend.objects)
+    return found.labels, Legend(names, {n: legend.color(n) for n in present}, table, legend.objects, legend.hidden)
 
 
 def _objects(

@@ -131,7 +131,7 @@ def _shown(legend: Legend) -> dict[str, Any]:
     table["name"] = [legend.name(n) for n in table["index"]]
     if legend.objects or not legend.colors:
         return {"features": table}
-    colors = {n: (*rgb, 1.0) for n, rgb in legend.colors.items()}
+    colors = {n: _CLEAR if n in legend.hidden else (*rgb, 1.0) for n, rgb in legend.colors.items()}
     return {"features": table, "colormap": {None: _CLEAR, 0: _CLEAR, **colors}}
 
 
@@ -145,6 +145,7 @@ def _legend(meta: dict[str, Any]) -> Legend:
         table = {}
     names = {int(n): str(name) for n, name in zip(table.get("index", ()), table.get("name", ()), strict=False)}
     given = getattr(meta.get("colormap"), "color_dict", None) or {}
-    seen = {int(n): rgba for n, rgba in given.items() if n and rgba is not None and rgba[3] > 0}
+    seen = {int(n): rgba for n, rgba in given.items() if n and rgba is not None}
     colors = {n: (float(rgba[0]), float(rgba[1]), float(rgba[2])) for n, rgba in seen.items()}
-    return Legend(names, colors, table, objects=bool(table) and not colors)
+    hidden = frozenset(n for n, rgba in seen.items() if rgba[3] == 0)
+    return Legend(names, colors, table, bool(table) and not colors, hidden)

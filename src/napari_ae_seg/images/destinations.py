@@ -16,6 +16,8 @@ from .formats.read import images_in, is_zarr
 
 _ENDINGS = (".ome.tif", ".ome.tiff", ".nii.gz", ".ome.zarr")
 """Endings of two parts; of any other name the last part is the ending."""
+_LABELS = ("--out", "--labels-out")
+"""Outputs that may be labels of an image, which lie inside of it."""
 _ROOM = 2**20  # bytes that are free beyond what the results take
 
 
@@ -144,7 +146,7 @@ def _check_apart(name: str, path: Path, place: Path, source: Path) -> None:
     if same:
         raise DestinationError(f"{name} {path} is read by this command and would be overwritten; give another name")
     into = home_of(place)
-    if into is not None and (source == into or source in into.parents):
+    if name in _LABELS and into is not None and (source == into or source in into.parents):
         return  # labels of an image lie inside of it
     if source in place.parents and source.is_dir():
         raise DestinationError(f"{name} {path} lies inside {source}, which is read; give a place outside of it")

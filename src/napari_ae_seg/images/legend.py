@@ -35,6 +35,8 @@ class Legend:
     """Columns with a row for each label in column "index"."""
     objects: bool = False
     """The labels are single objects, which colors of their own tell apart."""
+    hidden: frozenset[int] = frozenset()
+    """Labels that are not shown, such as a background: their color is clear."""
 
     def name(self, label: int) -> str:
         """The name of `label`, or its number in words."""
@@ -58,7 +60,11 @@ class Legend:
     @property
     def about(self) -> dict[str, Any]:
         """The legend as OME-Zarr has it, in what JSON can say."""
-        colors = [{"label-value": int(n), "rgba": [*_bytes(rgb), 255]} for n, rgb in sorted(self.colors.items())]
+        known = {**dict.fromkeys(self.hidden, (0.0, 0.0, 0.0)), **self.colors}
+        colors = [
+            {"label-value": int(n), "rgba": [*_bytes(rgb), 0 if n in self.hidden else 255]}
+            for n, rgb in sorted(known.items())
+        ]
         rows, labels = self.rows, sorted({*map(int, self.names), *self.rows})
         properties = [
             {"label-value": n, "name": self.name(n)} | {k: v for k, v in _plain(rows.get(n, {})).items() if k != "name"}
@@ -89,7 +95,8 @@ class Legend:
         columns = dict.fromkeys(column for row in rows.values() for column in row)
         table: dict[str, Sequence[Any]] = {"index": list(rows)} if rows else {}
         table |= {column: [row.get(column) for row in rows.values()] for column in columns}
-        return cls(names, colors, table, about.get("objects") is True)
+        clear = {n for n, one in _labeled(about.get("colors")) if n in colors and one["rgba"][3:] == [0]}
+        return cls(names, colors, table, about.get("objects") is True, frozenset(clear))
 
     @classmethod
     def parse(cls, text: str | bytes | None) -> Legend | None:

@@ -159,7 +159,7 @@ class Segments:
     @property
     def legend(self) -> Legend:
         """Names, colors and table as files of labels keep them."""
-        return Legend(self.names, self.colors, self.table)
+        return Legend(self.names, self.colors, self.table, hidden=self.hidden)
 
     def legend_of(self, objects: Objects) -> Legend:
         """Names and colors of single objects: those of the segments that they are part of.

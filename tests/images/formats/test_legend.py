@@ -66,6 +66,12 @@ def test_objects_have_colors_of_their_own_and_the_names_of_what_they_are_part_of
     assert (read_legend(tmp_path / "l.png").names, read_legend(tmp_path / "l.png").objects) == (legend.names, True)
 
 
+def test_a_hidden_label_stays_hidden(tmp_path):
+    write_labels(tmp_path / "l.tif", LABELS, None, Legend(LEGEND.names, LEGEND.colors, hidden=frozenset({2})))
+    known = read_legend(tmp_path / "l.tif")
+    assert (known.hidden, known.colors) == (frozenset({2}), LEGEND.colors)
+
+
 def test_a_file_without_a_legend_has_none(tmp_path):
     for name in ("l.tif", "l.ome.tif", "l.png", "l.npy"):
         write_labels(tmp_path / name, LABELS[0])

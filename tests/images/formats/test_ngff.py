@@ -179,6 +179,8 @@ def test_the_gate_lets_labels_into_their_image_and_nothing_else(tmp_path):
     path = made(tmp_path / "a.zarr")
     check_destinations([path], {"--out": [path / "labels" / "cells"]})
     assert not (path / "labels").exists()
+    with pytest.raises(DestinationError, match=r"lies inside .*which is read"):
+        check_destinations([path], {"--table": [path / "labels" / "cells.csv"]})
     for inside in (path / "cells", path / "s0", path / "labels"):
         with pytest.raises(DestinationError, match=r"lies inside .*which is read"):
             check_destinations([path], {"--out": [inside]})
