@@ -22,6 +22,8 @@ def test_the_page_of_settings_says_what_config_says():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    if not (ROOT / "docs" / "images").exists():  # as in a source distribution
+        targets = [target for target in targets if not target.endswith((".png", ".gif"))]
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert not missing
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 import napari_ae_seg as ae
@@ -59,3 +61,14 @@ def test_what_cannot_be_packaged_is_said(tmp_path, image):
     with pytest.raises(ValueError, match="made elsewhere"):
         ae.write_bioimageio(ae.Autoencoder.of(torch.nn.Conv2d(3, 4, 8, 8)), image, tmp_path / "model.zip")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_line_writes_it_of_a_segmenter(tmp_path, image):
+    tifffile.imwrite(tmp_path / "image.tif", image)
+    ae.Segmenter.fit(None, image, ae.SegmentationConfig(n_clusters=2)).save(tmp_path / "model.aeseg")
+    command = [sys.executable, "-m", "napari_ae_seg", "export", "model.aeseg", "image.tif", "--bioimageio", "--out"]
+    subprocess.run([*command, "encoder.zip"], cwd=tmp_path, check=True)
+    assert "rdf.yaml" in zipfile.ZipFile(tmp_path / "encoder.zip").namelist()
+    done = subprocess.run([*command, "encoder.tif"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "PACKAGE.zip" in done.stderr.replace("\n", " ")

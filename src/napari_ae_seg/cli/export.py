@@ -44,10 +44,16 @@ def export(
     object_labels: Annotated[str | None, option("Labels that hold objects, such as 2,3.", value="NUMBERS")] = None,
     object_min_size: Annotated[int, option("The fewest pixels of an object.", value="NUMBER", min=0)] = 0,
     names: Annotated[str | None, option("Names of labels, such as 1=plasma,2=nucleus.", value="NAMES")] = None,
+    bioimageio: Annotated[
+        bool, option("The encoder of a model (.aeseg) for the BioImage Model Zoo (.zip), tried on an image.")
+    ] = False,
     **fields: Any,
 ) -> None:
     """Write labels for another program: QuPath (.geojson), ImageJ (.zip), OME-Zarr, or any file of labels."""
     model = files[0].suffix.lower() == MODEL
+    if bioimageio:
+        _package(files, out, fields)
+        return
     if len(files) != 1 + model:
         raise typer.BadParameter("give one file of labels, or a model and one image")
     if model and show is None:
@@ -79,6 +85,20 @@ def export(
         write_labels(out, labels, found.image, legend)
         count = len(legend.table.get("index", ())) if objects else int((_sizes(labels) > 0).sum())
         talk.say(f"{out}: {count} {'objects' if objects else 'labels'}")
+
+
+def _package(files: list[Path], out: Path, fields: dict[str, Any]) -> None:
+    """Writes the encoder of a model as a package of the BioImage Model Zoo."""
+    if len(files) != 2 or files[0].suffix.lower() != MODEL or out.suffix.lower() != ".zip":
+        raise typer.BadParameter("--bioimageio takes a model (.aeseg) and an image to try it on, and --out PACKAGE.zip")
+    with Talk("export", fields) as talk:
+        talk.check(files, {"--out": [out]})
+        from napari_ae_seg.autoencoder.model import Autoencoder
+        from napari_ae_seg.autoencoder.zoo import write_bioimageio
+
+        model = Autoencoder.load(files[0])
+        write_bioimageio(model, talk.read(files[1:]), out)
+        talk.say(f"{out}: an encoder with {model.net.latents} latents")
 
 
 def _named(text: str | None) -> dict[int, str]:
