@@ -53,7 +53,7 @@ bench-peers:  ## accuracy, speed and memory beside what people use, and docs/ben
 
 encoder:  ## train the encoder on generated scenes, or go on where it stopped; MINUTES=90 NDIM=2
 	@scripts/setup dev
-	OMP_NUM_THREADS=1 $(RUN) -m encoder.train $(NDIM) --minutes $(MINUTES) --out encoder/runs/$(NDIM)d
+	OMP_NUM_THREADS=1 $(RUN) -m encoder.train $(NDIM) --minutes $(MINUTES) --out encoder/runs/$(NDIM)d $(ARGS)
 
 docs:  ## the documentation site in docs/_build/html: tutorials run, dead links checked
 	@scripts/setup dev

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import napari_ae_seg as ae
+from napari_ae_seg.segmenter.fit import shipped_for
 
 from . import scores, sets
 from .sets import Case
@@ -39,6 +40,20 @@ def raw_kmeans(sigma: float) -> Run:
     return run
 
 
+def basic_kmeans(case: Case) -> Labels:
+    """k-means on scikit-image's basic features: intensity, edges and texture at several scales."""
+    from skimage.feature import multiscale_basic_features
+    from sklearn.cluster import KMeans
+
+    image = _channels(case.image())
+    features = multiscale_basic_features(image, channel_axis=-1)
+    x = features.reshape(-1, features.shape[-1])
+    x = (x - x.mean(0)) / np.maximum(x.std(0), 1e-6)
+    sample = np.random.default_rng(0).permutation(len(x))[:20_000]
+    fitted = KMeans(case.k, n_init=5, random_state=0).fit(x[sample])
+    return fitted.predict(x).reshape(image.shape[:-1]), {}
+
+
 def blank(case: Case) -> Labels:
     """One label everywhere."""
     return np.ones(case.image().shape[: 3 if case.set in sets.VOLUMES else 2], int), {}
@@ -48,8 +63,23 @@ def felzenszwalb(case: Case) -> Labels:
     """Felzenszwalb's region merging at scale 300, sigma .5, smallest region 100."""
     from skimage import segmentation
 
-    image = case.image()
-    return segmentation.felzenszwalb(image, scale=300, sigma=0.5, min_size=100), {}
+    image = _channels(case.image()) if case.k else case.image()
+    return segmentation.felzenszwalb(image, scale=300, sigma=0.5, min_size=100, channel_axis=-1), {}
+
+
+def code_alone(case: Case) -> Labels:
+    """k-means on the encoder's latents of the full size, nothing else: no brightness, no smoothing, no borders."""
+    from sklearn.cluster import KMeans
+
+    stack = stack_of(case)
+    model = shipped_for(stack, ae.SegmentationConfig())
+    latents = ae.encode(model, stack, "latent", stride=2).array[0]
+    x = latents.reshape(len(latents), -1).T
+    sample = np.random.default_rng(0).permutation(len(x))[:20_000]
+    found = KMeans(case.k, n_init=5, random_state=0).fit(x[sample]).predict(x).reshape(latents.shape[1:])
+    for axis, side in enumerate(stack.image.shape[2:]):
+        found = np.repeat(found, 2, axis).take(range(side), axis)
+    return found, {}
 
 
 def ours(encoder: str = "shipped", **fields: Any) -> Run:
@@ -101,7 +131,6 @@ def forest(case: Case) -> Labels:
 def model_of(case: Case, encoder: str) -> ae.Autoencoder | None:
     """The encoder for one image; None stands for the shipped one as it is."""
     from napari_ae_seg.autoencoder.training import train
-    from napari_ae_seg.segmenter.fit import shipped_for
 
     stack = stack_of(case)
     if encoder == "trained":
@@ -147,13 +176,16 @@ BASELINES: dict[str, Run] = {
     "km_raw_g1": raw_kmeans(1),
     "km_raw_g2": raw_kmeans(2),
     "km_raw_g4": raw_kmeans(4),
+    "felzenszwalb": felzenszwalb,
+    "km_basic": basic_kmeans,
     "forest": forest,
 }
 OURS: dict[str, Run] = {
     **_every("shipped"),
+    "latents alone": code_alone,
     "auto_k": ours(n_clusters=0),
     "two": ours(n_clusters=2),
-    **{name: ours(features=name) for name in ("intensity", "corrected", "mixed", "texture")},
+    **{name: ours(features=name) for name in ("intensity", "corrected", "mixed", "texture", "latent")},
     "mixed joint": ours(features="mixed", method="joint"),
     **{f"{name} {encoder}": run for encoder in STEPS for name, run in _every(encoder).items()},
 }

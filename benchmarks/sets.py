@@ -16,13 +16,17 @@ K = {
     "outex_us00000": 5,
     "wbc_dataset1": 3,
     "histology_gbm40_nuclei": 2,
+    "histology_glas11": 2,
+    "phasecontrast_usiigaci11": 2,
+    "worms_bbbc010_6": 2,
+    "vessels_drive_training7": 2,
+    "em_vnc4": 5,
     "nuclei3d_gonuclear_mini": 2,
     "mri3d_mni152_tissue": 4,
     "bsds500_val50": 0,
 }
 """Number of classes of each set; 0 where the truth is regions."""
 VOLUMES = ("nuclei3d_gonuclear_mini", "mri3d_mni152_tissue")
-INSTANCES = ("dsb2018_stage1_test", "histology_gbm40_nuclei", "nuclei3d_gonuclear_mini")
 FLAT = tuple(name for name in K if name not in VOLUMES and K[name])
 """Labelled 2D sets."""
 
@@ -51,7 +55,7 @@ class Case:
     def truth(self) -> np.ndarray:
         """Classes, or (annotators, Y, X) where the truth is regions."""
         mask = _read(self.mask)
-        return (mask > 0).astype(np.uint8) if self.set in INSTANCES else mask
+        return (mask > 0).astype(np.uint8) if self.k == 2 else mask
 
 
 def folder() -> Path | None:

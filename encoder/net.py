@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 WIDTHS = {2: (24, 32, 48, 64, 96), 3: (16, 24, 40)}
-COUNTS = {"tone": 0.5, "half": 0.9, "redrawn": 0.6}
+COUNTS = {"tone": 0.1, "half": 0.7, "redrawn": 0.4}
 """What stands beside the code counts so much while training; `encoder.weigh` chooses anew once the code is learnt."""
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}

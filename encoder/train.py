@@ -18,12 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import loss, pool
-from .net import Encoder, halved, tone
+from .net import COUNTS, Encoder, halved, tone
 from .scenes.layouts import Layout
 from .scenes.scene import Dice, Scenes, render
 
 EXPORTS = {"tenth": 0.1, "third": 1 / 3}
 """Weights are also written after these shares of the time, with the rate not yet at zero."""
+
+GENTLE = 1.2e-3
+"""The rate at which weights that have learnt go on."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,10 @@ class Plan:
     seed: int = 0
     batch: int = 8
     crop: int = 128
+    crops: tuple[float, ...] = (0.5, 0.75, 1.0, 1.0, 1.5)
+    """Of these times `crop` one is drawn at every step, with so many scenes that the pixels stay about as many."""
+    start: str = ""
+    """The name of the weights the run starts from; empty starts anew."""
     rate: float = 3e-3
     decay: float = 1e-3
     warm_up: float = 0.02
@@ -60,10 +67,11 @@ class Plan:
 class Run:
     """A training that can stop and go on: `for line in run: ...` trains until the plan is done."""
 
-    def __init__(self, plan: Plan, out: Path, layouts: Path) -> None:
+    def __init__(self, plan: Plan, out: Path, layouts: Path, start: Path | None = None) -> None:
         self.plan, self.out, self.folder = plan, out, layouts
         torch.manual_seed(plan.seed)
-        self.net = Encoder(plan.ndim, plan.latents)
+        self.net = Encoder(plan.ndim, plan.latents) if start is None else Encoder.load(start)
+        self.net.weights.copy_(torch.tensor(list(COUNTS.values())))
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         others = [p for p in self.net.parameters() if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": plan.decay}, {"params": others, "weight_decay": 0.0}]
@@ -121,8 +129,11 @@ class Run:
             self.loaded += 1
 
     def _scenes(self) -> Scenes:
-        chosen = self.dice.numbers.integers(len(self.layouts), size=self.plan.batch)
-        return render([self.layouts[i] for i in chosen], self.dice, self.plan.crop)
+        plan, numbers = self.plan, self.dice.numbers
+        crop = min(int(plan.crop * numbers.choice(plan.crops)), *self.layouts[0].parts.shape)
+        many = min(2 * plan.batch, max(1, round(plan.batch * (plan.crop / crop) ** plan.ndim)))
+        chosen = numbers.integers(len(self.layouts), size=many)
+        return render([self.layouts[i] for i in chosen], self.dice, crop)
 
     def _losses(self, scenes: Scenes) -> dict[str, Tensor]:
         """Every part of the loss on a batch."""
@@ -226,17 +237,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--layouts", type=Path, help="the pool of layouts; beside OUT if not given")
+    parser.add_argument("--start", type=Path, help="weights to start from, as this command writes them")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    small = {} if args.ndim == 2 else {"batch": 2, "crop": 48, "shards": 40}
-    plan = Plan(args.ndim, args.minutes, args.steps, args.seed, **small)  # type: ignore[arg-type]
+    kind: dict[str, object] = {} if args.ndim == 2 else {"batch": 2, "crop": 48, "crops": (1.0,), "shards": 40}
+    if args.start:
+        kind |= {"start": args.start.name, "rate": GENTLE}
+    plan = Plan(args.ndim, args.minutes, args.steps, args.seed, **kind)  # type: ignore[arg-type]
     layouts = args.layouts or args.out.parent / f"layouts-{args.ndim}d"
     maker = _maker(layouts, plan)
     try:
         while not (layouts / "00003.npz").exists():
             time.sleep(1)
-        _follow(Run(plan, args.out, layouts))
+        _follow(Run(plan, args.out, layouts, args.start))
     finally:
         maker.terminate()
 

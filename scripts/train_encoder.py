@@ -1,12 +1,10 @@
-"""Trains the encoders that come with the package, on pictures that anyone may use, with the package's own trainer.
+"""Trains the encoder for volumes that comes with the package, with the package's own trainer.
 
-    python scripts/train_encoder.py 2        # src/napari_ae_seg/weights/encoder2d.aeseg
     python scripts/train_encoder.py 3        # src/napari_ae_seg/weights/encoder3d.aeseg
 
-In 2D, the pictures are photographs bundled with scikit-image that are in the public domain or CC0, and endless textures
-and scenes of the package's own generator; in 3D, volumes of that generator alone. Every round trains on fresh ones at
-several scales. Grey becomes three equal channels; channels come in random order and every second picture inverted, so
-that the encoder serves any stain. The same seed and threads on the same kind of processor give the same weights.
+It learns from volumes of the package's own generator; every round trains on fresh ones. Grey becomes three equal
+channels; channels come in random order and every second volume inverted, so that the encoder serves any stain. The same
+seed and threads on the same kind of processor give the same weights. The encoder for pictures is made in `encoder/`.
 """
 
 from __future__ import annotations
@@ -19,30 +17,10 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
-from skimage import data
 
 import napari_ae_seg as ae
-from napari_ae_seg.samples import random_scene, random_texture, random_volume
+from napari_ae_seg.samples import random_volume
 
-BUNDLED = [
-    "astronaut",
-    "brick",
-    "camera",
-    "cell",
-    "chelsea",
-    "clock",
-    "coffee",
-    "grass",
-    "gravel",
-    "horse",
-    "hubble_deep_field",
-    "microaneurysms",
-    "retina",
-    "rocket",
-    "text",
-]
-"""Pictures in scikit-image's own package whose documentation says public domain or CC0."""
 WEIGHTS = Path("src/napari_ae_seg/weights")
 
 Rng = np.random.Generator
@@ -104,18 +82,6 @@ def trained(recipe: Recipe, rounds: int, width: int, seed: int) -> ae.Autoencode
     return replace(model, history=model.history[-1:], info=info)
 
 
-def pictures(rng: Rng, side: int = 128, count: int = 240) -> Iterator[np.ndarray]:
-    """Pictures (side, side, 3): a third each of bundled ones, textures and scenes, at several scales."""
-    bundled = [_float(getattr(data, name)()) for name in BUNDLED]
-    for number in range(count):
-        if number % 3 == 0:
-            yield _crop(rng, bundled[rng.integers(len(bundled))], side, rng.uniform(1, 3))
-        elif number % 3 == 1:
-            yield _crop(rng, _rgb(random_texture(rng, side)), side, rng.choice([1.0, rng.uniform(0.5, 1)]))
-        else:
-            yield _crop(rng, _rgb(random_scene(rng, side)[0]), side, rng.choice([1.0, rng.uniform(0.5, 1)]))
-
-
 def volumes(rng: Rng, side: int = 48, count: int = 48) -> Iterator[np.ndarray]:
     """Volumes (side, side, side, 3), most of them grey, the others with two stains and their mean."""
     for number in range(count):
@@ -125,15 +91,6 @@ def volumes(rng: Rng, side: int = 48, count: int = 48) -> Iterator[np.ndarray]:
 
 
 RECIPES = {
-    2: Recipe(
-        ae.NetworkConfig(ndim=2),
-        pictures,
-        "YXC",
-        rounds=8,
-        steps=750,
-        precision="mixed",
-        trained_on=[f"skimage.data.{name}" for name in BUNDLED] + ["napari-ae-seg's own textures and scenes"],
-    ),
     3: Recipe(
         ae.NetworkConfig(ndim=3, levels=3),
         volumes,
@@ -147,19 +104,6 @@ RECIPES = {
 """By spatial axes."""
 
 
-def _crop(rng: Rng, picture: np.ndarray, side: int, scale: float) -> np.ndarray:
-    """A square of a picture, `scale` times `side` wide or as much as there is, brought to `side`."""
-    wide = int(min(side * scale, *picture.shape[:2]))
-    y, x = (int(rng.integers(size - wide + 1)) for size in picture.shape[:2])
-    part = picture[y : y + wide, x : x + wide]
-    if wide == side:
-        return part
-    blurred = ndimage.gaussian_filter(part, [max(0.0, (wide / side - 1) / 2)] * 2 + [0])
-    places = (np.arange(side) + 0.5) * wide / side - 0.5
-    grid = np.meshgrid(places, places, indexing="ij")
-    return np.stack([ndimage.map_coordinates(blurred[..., c], grid, order=1, mode="nearest") for c in range(3)], -1)
-
-
 def _disguised(rng: Rng, picture: np.ndarray) -> np.ndarray:
     """A picture normalised by itself, its channels in random order, every second time inverted."""
     space = tuple(range(picture.ndim - 1))
@@ -168,15 +112,6 @@ def _disguised(rng: Rng, picture: np.ndarray) -> np.ndarray:
     unit = unit - unit.mean(space)
     standard = unit / max(float(unit.std()), 1e-3)
     return np.asarray(rng.choice([-1.0, 1.0]) * standard[..., rng.permutation(3)], np.float32)
-
-
-def _float(picture: np.ndarray) -> np.ndarray:
-    scale = np.iinfo(picture.dtype).max if picture.dtype.kind in "iu" else 1
-    return _rgb(np.asarray(picture[..., :3] if picture.ndim == 3 else picture, np.float32) / scale)
-
-
-def _rgb(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, -1), np.float32)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .layouts import Layout
+from .layouts import DEBRIS, OUTSIDE, Layout
 from .shapes import Rng
 from .textures import FAMILIES, Recipe, recipe, textures
 
 PARTS = 8
+GLOWING = ("nuclei", "cells", "touching", "membranes", "fibers", "vessels", "worms", "bacteria", "spots")
 THIN = ("fibers", "vessels", "membranes", "spots", "bacteria", "organelles", "worms")
-MODES = {"tone": 0.3, "faint": 0.08, "color": 0.08, "stains": 0.14, "texture": 0.17, "both": 0.13, "edges": 0.1}
+MODES = {
+    "tone": 0.2, "glow": 0.12, "faint": 0.09, "color": 0.06, "stains": 0.14, "grey stain": 0.06, "texture": 0.17,
+    "both": 0.11, "edges": 0.1,
+}  # fmt: skip
 
 
 @dataclass
@@ -30,6 +34,12 @@ class Look:
     """All parts share one texture."""
     vary: float = 0.0
     """Deviation of the tone from object to object."""
+    uneven: float = 0.0
+    """Deviation of the logarithm of an object's contrast to the background."""
+    litter: float = 0.0
+    """How far debris differs from the background, as a share of what the first part does."""
+    outside: float = 0.0
+    """How dark the frame is: 0 as the darkest place, larger darker."""
     rim: np.ndarray = field(default_factory=lambda: np.zeros(4))
     """Height and width in pixels of the rim outside, and inside, of each object."""
     dome: float = 0.0
@@ -39,10 +49,16 @@ class Look:
 def look(rng: Rng, layout: Layout, mode: str | None = None) -> Look:
     """An appearance for `layout`, of `mode` (drawn by `MODES` if None)."""
     ndim = layout.parts.ndim
-    k = int(layout.parts.max()) + 1
+    k = int(layout.parts[layout.parts < OUTSIDE].max(initial=0)) + 1
     allowed = dict(MODES)
     if not layout.has_objects or layout.kind in ("organelles", "membranes", "spots"):
         del allowed["edges"]
+    if layout.kind not in ("organelles", "membranes"):
+        del allowed["grey stain"]
+    else:
+        allowed["grey stain"] *= 4
+    if layout.kind not in GLOWING:
+        del allowed["glow"]
     if layout.kind in THIN:
         del allowed["texture"]
     if k < 3:
@@ -54,8 +70,11 @@ def look(rng: Rng, layout: Layout, mode: str | None = None) -> Look:
         mode, np.zeros((PARTS, 3)), np.zeros((PARTS, 3)), [recipe(rng, ndim) for _ in range(PARTS)], np.zeros((3, 3))
     )
     _MODES[mode](rng, made, k)
-    if mode not in ("texture", "edges"):
-        made.vary = float(rng.choice([0, 0, 0.02, 0.05, 0.1]))
+    if layout.has_objects and mode in ("tone", "stains", "color"):
+        made.uneven = float(rng.choice([0, 0, 0.1, 0.25]))
+    made.litter, made.outside = rng.choice([-1, 1], p=[0.15, 0.85]) * rng.uniform(0.1, 0.45), rng.uniform(0, 0.3)
+    if mode not in ("texture", "edges", "grey stain"):
+        made.vary = float(rng.choice([0, 0, 0.02, 0.05, 0.1])) if mode != "glow" else 0.0
         made.same = mode in ("tone", "faint", "stains") and rng.random() < 0.35
         if layout.has_objects and rng.random() < 0.2:
             made.rim = np.array([rng.normal(0, 0.12), rng.uniform(1, 6), rng.normal(0, 0.12), rng.uniform(1, 4)])
@@ -92,6 +111,37 @@ def _tone(rng: Rng, made: Look, k: int) -> None:
     gap = 1 / k
     made.amplitude[:k] = (rng.random((k, 1)) > 0.3) * np.exp(rng.uniform(math.log(0.01), math.log(0.3), (k, 1))) * gap
     _channels(made, rng)
+
+
+def _glow(rng: Rng, made: Look, k: int) -> None:
+    """Fluorescence: bright on dark, objects of very different brightness."""
+    made.tone[1:k] = np.sort(_steps(rng, max(1, k - 1)))[:, None] ** rng.uniform(0.8, 2) if k > 1 else 0
+    made.tone[:k] = made.tone[:k] * 0.9 + 0.1
+    made.tone[0] = rng.uniform(0, 0.08)
+    made.amplitude[1:k] = made.tone[1:k] * rng.uniform(0, 0.3)
+    made.amplitude[0] = rng.uniform(0, 0.02)
+    made.uneven = float(rng.choice([0.1, 0.3, 0.5, 0.7]))
+    if rng.random() < 0.8:
+        _grey(made)
+    else:
+        made.mix[:, 0] = rng.permutation([1, rng.uniform(0, 1), rng.uniform(0, 0.5)])
+
+
+def _grey_stain(rng: Rng, made: Look, k: int) -> None:
+    """As electrons see stained tissue: dark membranes, pale and grainy plasma, grey bodies with folds in them."""
+    plasma, dark = rng.uniform(0.55, 0.85), rng.uniform(0.05, 0.3)
+    made.tone[:k, 0] = rng.uniform(dark, plasma, k)
+    made.tone[0, 0] = plasma
+    made.amplitude[:k, 0] = rng.uniform(0.03, 0.15, k)
+    if k > 2 and rng.random() < 0.8:
+        made.tone[1, 0] = dark
+        made.tone[2, 0] = rng.uniform(dark + 0.05, plasma - 0.1)
+        made.amplitude[2, 0] = rng.uniform(0.08, 0.2)
+        made.recipes[2] = recipe(
+            rng, len(made.recipes[0].way), str(rng.choice(["oriented", "ridges", "band"])), rng.uniform(3, 9)
+        )
+    made.recipes[0] = recipe(rng, len(made.recipes[0].way), "rough")
+    _grey(made)
 
 
 def _faint(rng: Rng, made: Look, k: int) -> None:
@@ -204,14 +254,17 @@ _MODES = {
     "texture": _texture,
     "both": _both,
     "edges": _edges,
+    "glow": _glow,
+    "grey stain": _grey_stain,
 }
 
 
 def paint(looks: list[Look], parts: Tensor, instances: Tensor, distance: Tensor, generator: torch.Generator) -> Tensor:
     """Images without faults, (B, 3, *space), of parts, objects and distances (B, *space)."""
     b, shape = len(looks), tuple(parts.shape[1:])
-    flat = parts.reshape(len(looks), -1).long()
-    k = int(parts.max()) + 1
+    every = parts.reshape(len(looks), -1).long()
+    flat = torch.where(every >= OUTSIDE, 0, every)  # as the background
+    k = int(flat.max()) + 1
     wanted = [1 if one.same else k for one in looks]
     fields = textures(
         [r for one, n in zip(looks, wanted, strict=True) for r in one.recipes[:n]], shape, generator
@@ -227,10 +280,16 @@ def paint(looks: list[Look], parts: Tensor, instances: Tensor, distance: Tensor,
         np.stack([np.concatenate([one.tone, one.amplitude], 1) for one in looks]), dtype=torch.float32
     )
     drawn = tables.transpose(1, 2).gather(2, flat[:, None].expand(-1, 6, -1))  # (B, 6, N)
-    latent = drawn[:, :3] + drawn[:, 3:] * texture[:, None]
+    first = (tables[:, 1, :3] - tables[:, 0, :3])[:, :, None]  # (B, 3, 1)
+    litter = torch.tensor([one.litter for one in looks], dtype=torch.float32)[:, None, None]
+    tone = drawn[:, :3] + (every == DEBRIS)[:, None] * litter * first
     objects = instances.reshape(b, -1).long()
-    offset = torch.randn(b, int(objects.max()) + 1, generator=generator) * torch.tensor([[one.vary] for one in looks])
-    offset[:, 0] = 0
+    each = torch.randn(2, b, int(objects.max()) + 1, generator=generator)
+    each[:, :, 0] = 0
+    contrast = (each[1] * torch.tensor([[one.uneven] for one in looks])).clamp(-1.6, 1.6).exp().gather(1, objects)
+    base = tables[:, 0, :3, None]
+    latent = base + contrast[:, None] * (tone - base) + drawn[:, 3:] * texture[:, None]
+    offset = each[0] * torch.tensor([[one.vary] for one in looks])
     d = 0.5 * distance.reshape(b, -1).float()  # pixels, negative outside
     rim = torch.tensor(np.stack([one.rim for one in looks]), dtype=torch.float32)[:, :, None]
     outside = torch.exp((d / rim[:, 1].clamp(min=0.5)).clamp(max=0)) * (d < 0)
@@ -246,4 +305,9 @@ def paint(looks: list[Look], parts: Tensor, instances: Tensor, distance: Tensor,
     image = mix @ latent
     absorbs = torch.tensor([float(one.absorbs) for one in looks])[:, None, None]
     image = torch.where(absorbs > 0, torch.exp(-image.clamp(min=0)), image)
+    hidden = (every == OUTSIDE)[:, None]
+    if hidden.any():
+        low, high = image.amin(2, keepdim=True), image.amax(2, keepdim=True)
+        dark = low - torch.tensor([one.outside for one in looks], dtype=torch.float32)[:, None, None] * (high - low)
+        image = torch.where(hidden, dark, image)
     return image.reshape(b, 3, *shape)

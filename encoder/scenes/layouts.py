@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from .shapes import Rng, Shape, blobs, field, log_uniform, strokes, tubes, voronoi, warped
+from .shapes import Rng, Shape, blobs, field, log_uniform, places, strokes, tubes, voronoi, warped
 
 REACH = 60
 """Distances to borders are kept up to this many pixels, in halves of a pixel."""
+OUTSIDE, DEBRIS = 6, 7
+"""Parts that belong to the background's class: what a dark frame hides, and faint things nobody asked for."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Layout:
     distance: np.ndarray  # int8
     center: np.ndarray  # uint8
     has_objects: bool
+    picture: np.ndarray | None = None  # float16 (3, *space)
 
 
 def draw(rng: Rng, side: int, ndim: int = 2, kind: str | None = None) -> Layout:
@@ -51,18 +54,45 @@ def draw(rng: Rng, side: int, ndim: int = 2, kind: str | None = None) -> Layout:
         shares = np.bincount(classes.ravel()) / classes.size
         if name == "blank" or (len(known) > 1 and shares.min() > 0.002 and len(used) <= 8):
             break
+    parts, classes = parts.reshape(shape), classes.reshape(shape)
     has_objects = instances is not None
-    instances = np.zeros(shape, np.int16) if instances is None else _renumbered(instances)
+    instances = np.zeros(shape, np.int16) if instances is None else instances
+    if name in LITTERED and rng.random() < LITTERED[name]:
+        parts = _littered(rng, parts)
+    if name in FRAMED and ndim == 2 and rng.random() < FRAMED[name]:
+        outside = _outside(rng, shape)
+        background = classes[parts == 0][0] if (parts == 0).any() else 0
+        parts = np.where(outside, OUTSIDE, parts)
+        classes, instances = np.where(outside, background, classes), np.where(outside, 0, instances)
+    instances = _renumbered(instances) if instances.any() else instances.astype(np.int16)
     distance, center = _borders(instances)
     return Layout(
         name,
-        parts.reshape(shape).astype(np.uint8),
-        classes.reshape(shape).astype(np.uint8),
+        parts.astype(np.uint8),
+        classes.astype(np.uint8),
         instances,
         distance,
         center,
         has_objects,
     )
+
+
+def _littered(rng: Rng, parts: np.ndarray) -> np.ndarray:
+    """Parts with faint things in the background: rings, as of pale cells, or blobs."""
+    r = _radius(rng, parts.shape, 3, 28)
+    things = blobs(rng, parts.shape, _count(rng, parts.shape, r, 0.05, 0.5, 80), 0.7 * r, 1.2 * r, 0.3)
+    if rng.random() < 0.5:
+        far = ndi.distance_transform_edt(things > 0)
+        things[far > max(1.5, rng.uniform(0.1, 0.35) * r)] = 0
+    return np.where((things > 0) & (parts == 0), DEBRIS, parts)
+
+
+def _outside(rng: Rng, shape: Shape) -> np.ndarray:
+    """What lies outside a round or square-cornered frame that is somewhere around the middle."""
+    power = rng.choice([2, 2, 6])
+    at = places(shape) - (np.array(shape) * rng.uniform(0.3, 0.7, 2))[:, None, None]
+    size = max(shape) * rng.uniform(0.35, 0.6) * rng.uniform(0.8, 1.2, 2)
+    return (np.abs(at / size[:, None, None]) ** power).sum(0) > 1
 
 
 def _renumbered(instances: np.ndarray) -> np.ndarray:
@@ -135,8 +165,12 @@ def nuclei(rng: Rng, shape: Shape) -> Drawn:
 
 def cells(rng: Rng, shape: Shape) -> Drawn:
     """Cells with a nucleus (or several lobes of one), apart or touching."""
-    r = _radius(rng, shape, 9, 55)
-    inst = blobs(rng, shape, _count(rng, shape, r, 0.15, 0.9), 0.6 * r, 1.2 * r, rng.choice([0.02, 0.2]))
+    if rng.random() < 0.25:  # few, filling much of the image
+        r = _radius(rng, shape, 25, 65)
+        inst = blobs(rng, shape, int(rng.integers(1, 4)), 0.8 * r, 1.2 * r, 0.05)
+    else:
+        r = _radius(rng, shape, 9, 55)
+        inst = blobs(rng, shape, _count(rng, shape, r, 0.15, 0.9), 0.6 * r, 1.2 * r, rng.choice([0.02, 0.2]))
     far = ndi.distance_transform_edt(inst > 0) if len(shape) == 2 else _borders(inst.astype(np.int16))[0] / 2
     parts = (inst > 0).astype(int)
     q = rng.random()
@@ -145,8 +179,9 @@ def cells(rng: Rng, shape: Shape) -> Drawn:
         ratio = far / np.maximum(peak[inst], 1)
         parts[(inst > 0) & (ratio + 0.12 * field(rng, shape, 3.5) > rng.uniform(0.35, 0.7))] = 2
     elif q < 0.85:
-        lobes = blobs(rng, shape, _count(rng, shape, 0.4 * r, 0.5, 1.2), 0.2 * r, 0.45 * r, 0.4)
-        parts[(lobes > 0) & (far > 2)] = 2
+        peak = np.asarray(ndi.maximum(far, inst, np.arange(inst.max() + 1)))[inst]
+        lobes = blobs(rng, shape, _count(rng, shape, 0.4 * r, 0.5, 1.2), 0.2 * r, 0.5 * r, 0.4)
+        parts[(lobes > 0) & (far > np.maximum(2, rng.choice([0, 0.25, 0.4]) * peak))] = 2
     else:
         parts[(inst > 0) & (far < rng.uniform(1.5, 4))] = 2
     if rng.random() < 0.2 and (parts == 2).any():
@@ -381,3 +416,15 @@ SHARES = {
     "mosaic": 8, "fields": 6, "organelles": 7, "worms": 5, "bacteria": 4, "grains": 5, "spots": 3,
 }  # fmt: skip
 """How often each kind is drawn for training; `blank` only by name."""
+LITTERED = {
+    "cells": 0.35,
+    "nuclei": 0.2,
+    "worms": 0.25,
+    "bacteria": 0.15,
+    "spots": 0.1,
+    "vessels": 0.25,
+    "fibers": 0.15,
+}
+"""How often there are faint things in the background."""
+FRAMED = {"worms": 0.25, "vessels": 0.35, "fibers": 0.1, "cells": 0.05, "nuclei": 0.05}
+"""How often the image shows a dark frame."""

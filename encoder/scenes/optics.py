@@ -10,6 +10,9 @@ from torch import Tensor
 from .shapes import Rng, log_uniform
 from .textures import Recipe, textures
 
+FAR = 8.0
+"""Clean images are cut off so many deviations from the mean."""
+
 
 def photograph(clean: Tensor, rng: Rng, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The image taken and the image without faults but as sharp as the lens lets it be, both (B, 3, *space)."""
@@ -65,8 +68,12 @@ def _haze_and_shading(image: Tensor, rng: Rng, generator: torch.Generator) -> Te
     )
     smooth = smooth.reshape(2, b, 1, *image.shape[2:])
     expand = (slice(None), *[None] * (ndim + 1))
-    shade = torch.tensor((rng.random(b) < 0.5) * rng.uniform(0.03, 0.25, b), dtype=torch.float32)[expand]
-    haze = torch.tensor((rng.random(b) < 0.5) * rng.uniform(0.01, 0.12, b), dtype=torch.float32)[expand]
+    shade = torch.tensor(
+        (rng.random(b) < 0.5) * np.exp(rng.uniform(math.log(0.03), math.log(0.5), b)), dtype=torch.float32
+    )[expand]
+    haze = torch.tensor(
+        (rng.random(b) < 0.5) * np.exp(rng.uniform(math.log(0.01), math.log(0.25), b)), dtype=torch.float32
+    )[expand]
     glow = torch.tensor((rng.random(b) < 0.2) * rng.uniform(0.1, 0.6, b), dtype=torch.float32)[expand]
     pool, size = (F.avg_pool2d, tuple(image.shape[2:])) if ndim == 2 else (F.avg_pool3d, tuple(image.shape[2:]))
     far = F.interpolate(pool(image, 8), size=size, mode="bilinear" if ndim == 2 else "trilinear", align_corners=False)
@@ -137,4 +144,5 @@ def normalized_with(image: Tensor, clean: Tensor, clip: tuple[float, float] = (0
     mean = unit.mean(-1, keepdim=True)
     deviation = (unit - mean).square().mean((1, 2), keepdim=True).sqrt().clamp(min=1e-3)
     moved = ((clean.flatten(2) - low) / span).clamp(-0.2, 1.2) * weight
-    return ((unit - mean) / deviation).reshape(image.shape), ((moved - mean) / deviation).reshape(image.shape)
+    redrawn = ((moved - mean) / deviation).clamp(-FAR, FAR)  # an image of next to nothing has no say
+    return ((unit - mean) / deviation).reshape(image.shape), redrawn.reshape(image.shape)

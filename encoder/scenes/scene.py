@@ -58,9 +58,14 @@ def render(
     """
     rng = dice.numbers
     cut = [_cut(layout, rng, crop) for layout in layouts]
-    parts, classes, instances, distance, center = (torch.from_numpy(np.stack(a)) for a in zip(*cut, strict=True))
+    arrays = zip(*(known for known, _ in cut), strict=True)
+    parts, classes, instances, distance, center = (torch.from_numpy(np.stack(a)) for a in arrays)
     looks = [look(rng, layout, mode) for layout, mode in zip(layouts, modes or [None] * len(layouts), strict=True)]
-    image, clean = photograph(paint(looks, parts, instances, distance, dice.fields), rng, dice.fields)
+    painted = paint(looks, parts, instances, distance, dice.fields)
+    for i, (_, picture) in enumerate(cut):
+        if picture is not None:
+            painted[i] = torch.from_numpy(picture.astype(np.float32))
+    image, clean = photograph(painted, rng, dice.fields)
     order = torch.from_numpy(np.stack([rng.permutation(3) for _ in layouts]))
     sign = torch.tensor(np.where(rng.random(len(layouts)) < 0.3, -1.0, 1.0), dtype=torch.float32)
     shuffled = (
@@ -78,15 +83,15 @@ def render(
         center,
         has_objects,
         [a.kind for a in layouts],
-        [a.mode for a in looks],
+        [a.mode if b.picture is None else "drawn" for a, b in zip(looks, layouts, strict=True)],
     )
 
 
-def _cut(layout: Layout, rng: Rng, crop: int | None) -> list[np.ndarray]:
-    """Parts, classes, objects, distances and centers of a random part of a layout."""
+def _cut(layout: Layout, rng: Rng, crop: int | None) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Parts, classes, objects, distances and centers of a random part of a layout; and of its picture."""
     arrays = [layout.parts, layout.classes, layout.instances, layout.distance, layout.center]
     if crop is None:
-        return arrays
+        return arrays, layout.picture
     ndim = layout.parts.ndim
     for _ in range(5):
         start = [int(rng.integers(0, n - crop + 1)) for n in layout.parts.shape]
@@ -95,4 +100,8 @@ def _cut(layout: Layout, rng: Rng, crop: int | None) -> list[np.ndarray]:
             break
     order = rng.permutation(ndim) if ndim == 2 else np.append(0, 1 + rng.permutation(2))  # z stays z
     flips = tuple(slice(None, None, -1) if rng.random() < 0.5 else slice(None) for _ in range(ndim))
-    return [np.ascontiguousarray(a[window].transpose(order)[flips]) for a in arrays]
+    known = [np.ascontiguousarray(a[window].transpose(order)[flips]) for a in arrays]
+    if layout.picture is None:
+        return known, None
+    picture = layout.picture[(slice(None), *window)].transpose(0, *(1 + order))[(slice(None), *flips)]
+    return known, np.ascontiguousarray(picture)

@@ -50,7 +50,7 @@ def blobs(
 ) -> np.ndarray:
     """Up to n rounded objects of radius small to large; a new one that overlaps by more than `apart` is left out."""
     out, ndim = np.zeros(shape, np.int32), len(shape)
-    wobble, squeeze = rng.uniform(0, 0.3), rng.uniform(0.5, 1)
+    wobble, squeeze = rng.uniform(0, 0.3), rng.choice([rng.uniform(0.5, 1), rng.uniform(0.25, 0.6)], p=[0.8, 0.2])
     clumps = rng.uniform(0, shape, (max(1, n // 12), ndim))
     for i in range(1, n + 1):
         r = rng.uniform(small, large)

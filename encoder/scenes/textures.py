@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-FAMILIES = ("rough", "band", "oriented", "spots", "ridges", "blotches")
+FAMILIES = ("rough", "band", "oriented", "spots", "ridges", "blotches", "weave")
 
 
 @dataclass
@@ -22,6 +22,8 @@ class Recipe:
     stretch: float = 1.0
     level: float = 1.0
     sign: float = 1.0
+    blend: float = 0.0
+    """How much of another recipe's pattern lies over it."""
 
 
 def recipe(rng: np.random.Generator, ndim: int, family: str | None = None, scale: float | None = None) -> Recipe:
@@ -37,6 +39,7 @@ def recipe(rng: np.random.Generator, ndim: int, family: str | None = None, scale
         rng.uniform(2, 7) if family == "oriented" else 1.0,
         rng.uniform(0.6, 2.0),
         float(rng.choice([-1, 1])),
+        rng.uniform(0.3, 1) if ndim == 2 and rng.random() < 0.25 else 0.0,
     )
 
 
@@ -62,10 +65,15 @@ def textures(recipes: list[Recipe], shape: tuple[int, ...], generator: torch.Gen
     band = (log_k + column([math.log(r.scale) for r in recipes])) / column([r.width for r in recipes])
     power = -0.5 * column([r.beta + ndim - 2 for r in recipes]) * log_k
     amplitude = torch.exp(torch.where(rough > 0, power.clamp(max=12), -0.5 * band**2))
+    weaves = torch.from_numpy(np.flatnonzero([r.family == "weave" for r in recipes]))
+    if len(weaves):
+        amplitude[weaves] = _threads([recipes[i] for i in weaves], torch.stack(frequency))
     amplitude.flatten(1)[:, 0] = 0
     noise = torch.randn(2, *amplitude.shape, generator=generator) * amplitude
     z = torch.fft.irfftn(torch.complex(noise[0], noise[1]), s=shape, dim=tuple(range(1, ndim + 1)))
     z = _standard(z)
+    others = torch.from_numpy(np.array([r.blend for r in recipes], np.float32))[expand]
+    z = _standard(z + others * z.roll(1 + len(recipes) // 2, 0))  # two patterns, one over the other
     families = np.array([r.family for r in recipes])
     level, sign = column([r.level for r in recipes]), column([r.sign for r in recipes])
     for family, bend in {"spots": _spots, "ridges": _ridges, "blotches": _blotches}.items():
@@ -79,6 +87,22 @@ def _standard(z: Tensor) -> Tensor:
     dims = tuple(range(1, z.ndim))
     z = z - z.mean(dims, keepdim=True)
     return (z / z.square().mean(dims, keepdim=True).sqrt().clamp(min=1e-6)).clamp_(-4, 4)
+
+
+def _threads(recipes: list[Recipe], frequency: Tensor) -> Tensor:
+    """Amplitudes of near-regular patterns: bumps at one frequency and at another across it; frequency (ndim, *half)."""
+    out = []
+    for one in recipes:
+        way = torch.tensor(one.way, dtype=torch.float32)
+        across = way.roll(1) * torch.tensor([1.0, -1.0, 1.0])[: len(way)]
+        width = 0.02 + 0.15 * one.width / one.scale
+        total = torch.zeros_like(frequency[0])
+        for vector, size in ((way, 1.0), (across * one.level, float(one.beta > 1))):
+            for side in (1, -1):
+                at = side * vector.reshape(-1, *[1] * len(way)) / one.scale
+                total = total + size * torch.exp(-0.5 * ((frequency - at) / width).square().sum(0))
+        out.append(total)
+    return torch.stack(out)
 
 
 def _spots(z: Tensor, level: Tensor) -> Tensor:

@@ -453,7 +453,7 @@ class SegmentationConfig(RunConfig):
             "Features",
             choices={
                 "corrected": "background-corrected intensity",
-                "mixed": "intensity and texture",
+                "mixed": "intensity and latents",
                 "latent": "latents",
                 "multiscale": "all scales",
             },

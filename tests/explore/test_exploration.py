@@ -184,7 +184,7 @@ def test_an_unpooling_network_draws_prototypes_with_the_maxima_of_its_center(sta
     network = ae.NetworkConfig(width=4, levels=2, latents=4, down="max", up="unpool")
     model = ae.train(stack, ae.TrainingConfig(steps=60, patch=16, validation=0.0, corruption="none"), network)
     one = Exploration.of(ae.Segmenter.fit(model, stack, ae.SegmentationConfig(n_clusters=2)), stack)
-    assert one.prototypes.shape == (2, 1, 8, 8)
+    assert one.prototypes.shape == (2, 1, 16, 16)
     assert one.prototypes[1].mean() > one.prototypes[0].mean()
     drawn = one.segmented()[0, 0]
     assert drawn[one.pixels[0] == 2].mean() > drawn[one.pixels[0] == 1].mean()

@@ -128,6 +128,7 @@ def test_labels_that_cannot_be_those_of_the_image_are_refused(labels, error, say
         measure(labels, np.zeros((4, 4)))
 
 
+@pytest.mark.filterwarnings("ignore::napari_ae_seg.core.errors.DriftWarning")
 def test_shares_of_images_lie_side_by_side_also_where_a_cluster_is_missing():
     image = np.ones((30, 1)) * np.repeat([0, 1, 2], 10)
     segmenter = ae.Segmenter.fit(None, image, ae.SegmentationConfig(n_clusters=3, smoothing=0)).rename(3, "cluster 1")

@@ -29,7 +29,8 @@ def bands():
 @pytest.fixture(scope="module")
 def segmenter(bands):
     config = ae.SegmentationConfig(n_clusters=4, features="intensity", sharpen=False)
-    return ae.Segmenter.fit(None, bands[:128], config)
+    model = ae.train(bands[:128], ae.TrainingConfig(steps=1), ae.NetworkConfig(width=4, levels=2, latents=4))
+    return ae.Segmenter.fit(model, bands[:128], config)
 
 
 def narrow(bands, most):

@@ -28,7 +28,8 @@ def test_the_number_of_clusters_is_found_with_its_curve(model):
     stack = ae.read(scene(noise=0.3))
     found = ae.Segmenter.fit(model, stack)
     assert found.clusters.k == 3
-    assert sorted(found.clusters.curve) == list(range(2, 11))
+    assert sorted(found.clusters.curve) == list(range(1, 11))
+    assert found.clusters.likely[0] == 3
     assert "3 clusters" in found.apply(stack).sentence
 
 
@@ -234,7 +235,8 @@ def test_what_changes_the_features_needs_a_new_fit(fitted, change):
         fitted.recluster(**change)
 
 
-def test_regions_are_told_by_texture_only_where_their_number_is_given():
+def test_regions_are_told_by_texture_only_where_their_number_is_given_and_texture_is_called_for(monkeypatch):
+    monkeypatch.setattr("napari_ae_seg.features.select.likelihoods", lambda *_: {"texture": 1.0})
     generator = torch.Generator().manual_seed(0)
     level = 0.3 * torch.randn((2, 96, 96), generator=generator)
     level[0, :, 48:] += 2

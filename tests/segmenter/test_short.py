@@ -6,7 +6,7 @@ import tifffile
 
 import napari_ae_seg as ae
 
-BANDS = np.ones((40, 1), np.float32) * (np.arange(40) // 14)
+BANDS = np.ones((120, 1), np.float32) * (np.arange(120) // 42)
 
 
 class Layer:
@@ -25,15 +25,15 @@ def test_an_array_a_layer_a_stack_and_a_path_are_segmented_in_one_call(kind, tmp
     tifffile.imwrite(tmp_path / "bands.tif", BANDS)
     image = {"array": BANDS, "layer": Layer(), "stack": ae.read(BANDS), "path": tmp_path / "bands.tif"}[kind]
     segments = ae.segment(image, n_clusters=3)
-    assert (segments.labels[:, 2:12] == 1).all()
-    assert (segments.labels[:, 30:38] == 3).all()
+    assert (segments.labels[:, 6:36] == 1).all()
+    assert (segments.labels[:, 90:114] == 3).all()
     assert segments.transform.get("scale") == ((0.5, 0.5) if kind == "layer" else None)
 
 
 def test_several_images_share_the_meaning_of_their_labels():
     one, other = ae.segment([BANDS, BANDS[:, ::-1].copy()], 3)
-    assert (one.labels[:, 4] == 1).all()
-    assert (other.labels[:, 36] == 1).all()
+    assert (one.labels[:, 12] == 1).all()
+    assert (other.labels[:, 108] == 1).all()
 
 
 def test_fields_of_the_configuration_go_by_name():

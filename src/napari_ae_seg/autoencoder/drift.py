@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PATCHES = 16
 PIXEL_SIZE = 1.2
 """Ratio of pixel sizes above which a model may not fit an image."""
+BEYOND = 0.5
+"""Share of values beyond the model's range from which an image cannot be told by it."""
 MUCH = 2.0
 """How many times the error of the fitting images counts as much worse."""
 
@@ -52,6 +54,15 @@ def error(model: Autoencoder, image: Image, normalizer: Normalizer, seed: int = 
 
 def warn(model: Autoencoder, image: Image, normalizer: Normalizer, usual: float) -> None:
     """Warns of an image unlike those before, in how badly it is redrawn (`usual`: as those were) or in its pixels."""
+    share = outside(image, normalizer)
+    if share > BEYOND:
+        warnings.warn(
+            f"{image.name}: {100 * share:.0f} % of its values lie outside the range of brightness that the model "
+            "knows; normalize='image' fits the range to each image",
+            DriftWarning,
+            stacklevel=4,
+        )
+        return
     unlike = sentence(error(model, image, normalizer), usual, image.name)
     if unlike:
         warnings.warn(unlike, DriftWarning, stacklevel=4)
@@ -79,6 +90,20 @@ def sentence(found: float, usual: float, name: str) -> str:
         f"{name} looks unlike the images that the clusters were fitted on: its reconstruction error "
         f"is {found / usual:.1f} times as large; check its labels, or fit the clusters anew"
     )
+
+
+def outside(image: Image, normalizer: Normalizer, seed: int = 0) -> float:
+    """Share of the values of a few patches of `image` that `normalizer` clips."""
+    rng = np.random.default_rng(seed)
+    clipped, count = 0, 0
+    low, high = (edge.reshape(-1, *[1] * image.ndim) for edge in (normalizer.low, normalizer.high))
+    for _ in range(PATCHES):
+        region = tuple(_span(size, PATCH[image.ndim], rng) for size in image.shape[2:])
+        raw = image.block(int(rng.integers(image.shape[0])), region)
+        finite = np.isfinite(raw)
+        clipped += int(((raw < low) | (raw > high))[finite].sum())
+        count += int(finite.sum())
+    return clipped / count if count else 0.0
 
 
 def _span(size: int, side: int, rng: np.random.Generator) -> slice:

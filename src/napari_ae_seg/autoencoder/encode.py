@@ -129,7 +129,7 @@ def encode(
     >>> import napari_ae_seg as ae
     >>> model = ae.Autoencoder.shipped(2)
     >>> ae.encode(model, np.eye(64)).array.shape, model.net.stride
-    ((1, 16, 8, 8), 8)
+    ((1, 16, 32, 32), 2)
     >>> ae.encode(model, np.eye(64), stride=1).array.shape
     (1, 16, 64, 64)
     """

@@ -30,11 +30,11 @@ class Maps:
     """What the decoder draws: (F, *ceil(space / decoded_stride))."""
     decoded_stride: int = 1
     codes: int = 1
-    """How many of the last levels are latents, each of the image at another size."""
+    """How many of the last levels describe a place together, each on the scale it counts."""
     edges: Tensor | None = None
     """Slopes, curvatures and grain of the image: (E, *space); made when they are asked for."""
-    tone_weight: float = 0.0
-    """What the image itself counts beside them, as the network learnt it."""
+    tone_weight: float | None = None
+    """What the image itself counts beside them; None for a network of which nobody knows."""
 
     @property
     def space(self) -> tuple[int, ...]:

@@ -120,8 +120,8 @@ class Autoencoder:
     --------
     >>> import napari_ae_seg as ae
     >>> ae.Autoencoder.shipped(2)
-    Autoencoder: conv, 2D, 3 channels, 16 latents of 8 x 8 pixels
-      trained on ..., ... steps, loss ...
+    Autoencoder: unet, 2D, 3 channels, 16 latents of 2 x 2 pixels
+      trained on ...
     """
 
     net: Net

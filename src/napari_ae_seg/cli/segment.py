@@ -48,6 +48,9 @@ def segment(
     shares: Annotated[
         Path | None, option("Write the share of every cluster in every image here (.csv, .parquet).")
     ] = None,
+    probabilities: Annotated[
+        Path | None, option("Write how likely each segment is at every pixel of the image here (.tif .npy).")
+    ] = None,
     objects: Annotated[
         PartingName | None,
         option(
@@ -97,6 +100,7 @@ def segment(
     parting = ObjectsConfig(method=objects, min_size=object_min_size) if objects else None
     wished = numbers(object_labels, int, "--object-labels")
     files = label_files(images, out)
+    _check_probabilities(images, probabilities)
     with Talk("segment", fields) as talk:
         results: dict[str, Sequence[Path | None]] = {
             "--out": list(files.values()),
@@ -104,6 +108,7 @@ def segment(
             "--table": [table],
             "--shares": [shares],
             "--tracks": [tracks],
+            "--probabilities": [probabilities],
         }
         talk.check([*images, model, *(strokes or [])], results)
         check_tables(table, shares, tracks)
@@ -129,9 +134,8 @@ def segment(
                 segmenter.save(save_model)
                 talk.say(f"model: {save_model}")
         _account(segmenter, talk)
-        written = _label(
-            segmenter, stack, files, talk, _Wanted(parting, wished, rescale, table is not None, tracks is not None)
-        )
+        what = _Wanted(parting, wished, rescale, table is not None, tracks is not None, probabilities)
+        written = _label(segmenter, stack, files, talk, what)
         if table:
             with talk.apart():
                 Table.stacked([one.table for one in written]).save(table)
@@ -249,6 +253,7 @@ class _Wanted:
     rescale: bool
     measured: bool
     tracked: bool
+    probabilities: Path | None
 
 
 @dataclass(frozen=True)
@@ -291,8 +296,10 @@ def _write(segmenter: Segmenter, image: Image, path: Path, talk: Talk, wanted: _
         with open_zarr_labels(path, image) as out:
             segments = segmenter.apply_to(image, out.array, talk.report, wanted.rescale)
             out.legend = segments.legend
+        _write_probabilities(wanted.probabilities, segments, talk)
         return _Written(segments, segments.table)
     segments = segmenter.apply_to(image, None, talk.report, wanted.rescale)
+    _write_probabilities(wanted.probabilities, segments, talk)
     found: Any = segments.objects(image, wanted.labels, wanted.parting) if wanted.parting else segments
     tracks = None
     if wanted.tracked:
@@ -310,6 +317,27 @@ def _write(segmenter: Segmenter, image: Image, path: Path, talk: Talk, wanted: _
     legend = segments.legend_of(found) if wanted.parting else segments.legend
     write_labels(path, found.labels, image, legend)
     return _Written(segments, table, tracks)
+
+
+def _check_probabilities(images: Sequence[Path], out: Path | None) -> None:
+    """Wrong usage unless `out` can take the probabilities of `images`."""
+    if out is None:
+        return
+    if len(images) > 1:
+        raise typer.BadParameter(f"--probabilities: one file holds those of one image, got {len(images)} images")
+    if out.suffix.lower() not in (".tif", ".tiff", ".npy"):
+        raise typer.BadParameter(f"--probabilities: they are written as .tif or .npy, got {out.name}")
+
+
+def _write_probabilities(path: Path | None, segments: Segments, talk: Talk) -> None:
+    """Writes how likely each segment is at every pixel, if it is asked for."""
+    from napari_ae_seg.images.formats.write import write_images
+
+    if path is not None:
+        chances = segments.probabilities[None]
+        exact = path.suffix.lower() == ".npy"
+        write_images(path, chances if exact else chances.astype("float32"))  # Fiji knows no float16
+        talk.say(f"probabilities: {path}")
 
 
 def _write_tracks(path: Path, written: Sequence[_Written]) -> None:

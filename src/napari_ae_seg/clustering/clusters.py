@@ -19,6 +19,7 @@ from napari_ae_seg.core.state import stored
 from . import bayes, hdbscan, kmeans, match, mixture, spherical, ward
 from .lasso import Parted, lassoed
 from .method import Method, Model, drawn
+from .number import likeliest
 from .tree import Tree, grow
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Clusters:
     """A colour index per cluster, kept when clusters are matched to those of an earlier fit."""
     quality: dict[str, float] = field(default_factory=dict)
     curve: dict[int, float] = field(default_factory=dict)
-    """Criterion per number of clusters, when that was chosen from the data."""
+    """Probability of each number of clusters, when that was chosen from the data."""
     note: str = ""
     """One sentence on what could not be as asked; empty otherwise."""
 
@@ -66,6 +67,11 @@ class Clusters:
     def k(self) -> int:
         """Number of clusters."""
         return self.model.k
+
+    @property
+    def likely(self) -> tuple[int, ...]:
+        """The two or three likeliest numbers of clusters, the likeliest first; none where the number was given."""
+        return likeliest(self.curve)
 
     def scores(self, features: Tensor) -> Tensor:
         """Log memberships (K, *grid) of `features` (F, *grid): unnormalised, the largest is the label."""
@@ -152,7 +158,7 @@ def fit_clusters(x: np.ndarray | Tensor, config: SegmentationConfig, method: str
         raise ValueError(f"there is no clustering of places by {method!r}; there are {', '.join(METHODS)}")
     points = _sample(x, config)
     most = _distinct(points, k)
-    note = "" if most >= k else f"the image holds {most} distinct places, too few for {k} clusters"
+    note = "" if most >= k else _too_few(most, k)
     k = min(k, most)
     fitted = METHODS[method](points, k, config)
     note = note or fitted.note
@@ -164,6 +170,12 @@ def fit_clusters(x: np.ndarray | Tensor, config: SegmentationConfig, method: str
     clusters = Clusters(method, fitted.model, points.cpu().numpy(), (), fitted.quality, note=note)
     clusters = replace(clusters, colors=tuple(range(clusters.k)))
     return reorder(clusters, clusters.centers[:, 0])
+
+
+def _too_few(places: int, k: int) -> str:
+    if places == 1:
+        return "All places look the same: one segment."
+    return f"The image holds {places} distinct places, too few for {k} clusters."
 
 
 def reorder(clusters: Clusters, keys: np.ndarray) -> Clusters:

@@ -58,7 +58,7 @@ def progress_bar(progress: Progress) -> None:
     --------
     >>> import numpy as np, napari_ae_seg as ae
     >>> ae.encode(ae.Autoencoder.shipped(2), np.eye(32), report=ae.progress_bar).array.shape
-    (1, 16, 4, 4)
+    (1, 16, 16, 16)
     """
     _BAR.show(progress)
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PATCH_CELLS = {2: 4, 3: 2}
 """Side of a typical patch in cells of the latents, by spatial axes."""
+PATCH_SIDE = {2: 16, 3: 8}
+"""Pixels that it has at least."""
 INSIDE, OUTSIDE = 2000, 8000
 """Places inside and outside a lasso that a new cluster is learnt from, at most."""
 TELLING = 3
@@ -66,7 +68,7 @@ class Exploration:
     >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
     >>> explored = ae.Exploration.of(segmenter, bands)
     >>> explored
-    Exploration of image: 3 clusters, 16 latents of 8 x 8 pixels
+    Exploration of image: 3 clusters, 16 latents of 2 x 2 pixels
     """
 
     segmenter: Segmenter
@@ -245,9 +247,9 @@ class Exploration:
 
     @property
     def curve(self) -> dict[int, float]:
-        """Number of clusters -> criterion: what the number was chosen by, or would have been."""
-        own = self.segmenter.clusters.curve
-        return dict(own) or choose_k(self.segmenter.sample.x, self.segmenter.config, self.segmenter.method).curve
+        """Probability of each number of clusters: what chose it, or would have."""
+        own, sample = self.segmenter.clusters.curve, self.segmenter.sample
+        return dict(own) or choose_k(sample.x, self.segmenter.config, self.segmenter.method, sample.trios).curve
 
     def to_csv(self, path: str | Path) -> None:
         """Write `table` as comma-separated values.
@@ -342,7 +344,7 @@ class Exploration:
         >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
         >>> explored = ae.Exploration.of(segmenter, bands)
         >>> explored.thumbnail(explored.typical(1)[0][0]).shape
-        (32, 32, 3)
+        (16, 16, 3)
         """
         return colored(self.segmenter.model.normalizer.unit(patch))
 
@@ -543,7 +545,8 @@ class Exploration:
 
     @property
     def _cells(self) -> int:
-        return PATCH_CELLS[self.segmenter.model.ndim]
+        ndim = self.segmenter.model.ndim
+        return max(PATCH_CELLS[ndim], -(-PATCH_SIDE[ndim] // self.stride))
 
     @cached_property
     def _weights(self) -> np.ndarray:

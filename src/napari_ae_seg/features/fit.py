@@ -26,6 +26,8 @@ __all__ = ["SPACES", "FeatureSpace", "Maps", "fit_space", "grid_of"]
 
 SMALL = 200
 """Images whose longer side has at most this many pixels are clustered pixel by pixel."""
+COARSE = 1.5
+"""How many times the finest pixel size an axis has from which two of its pixels are not taken together."""
 PIXEL, MIXED, TEXTURE, LASTING = 1.0, 2.0, 8.0, 16.0
 """Sigmas in pixels: of the image itself (a volume's follows from its noise), of the network's part in mixed and in
 texture features, and of the smoothing that tells lasting texture from chance."""
@@ -42,14 +44,18 @@ _FEW = 4096
 _DEAD = 1e-6
 
 
-def grid_of(config: SegmentationConfig, shape: Sequence[int]) -> int:
+def grid_of(config: SegmentationConfig, shape: Sequence[int], anisotropy: Sequence[float] = (1.0,)) -> int:
     """Pixels per cell on which an image of `shape` is clustered.
+
+    A volume whose slices lie far apart is clustered voxel by voxel: cells of two slices would mix what is far apart.
 
     >>> from napari_ae_seg.config import SegmentationConfig
     >>> grid_of(SegmentationConfig(), (120, 200)), grid_of(SegmentationConfig(), (512, 512))
     (1, 2)
+    >>> grid_of(SegmentationConfig(), (12, 256, 256), (4.0, 1.0, 1.0))
+    1
     """
-    return config.stride or (1 if max(shape) <= SMALL else 2)
+    return config.stride or (1 if max(shape) <= SMALL or max(anisotropy) >= COARSE else 2)
 
 
 def fit_space(
@@ -67,7 +73,7 @@ def fit_guide_space(
     """What strokes are learnt from beside the clusters' `own` features: blurs, edges and what the network says."""
     fit = _Fitting(config, [block.toned(own.tone).with_edges(anisotropy) for block in maps], anisotropy, Tone((), ()))
     sources = [("raw", sigma) for sigma in BLURS] + [(EDGES, 0.0)]
-    latents = maps[0].tone_weight > 0
+    latents = maps[0].tone_weight is not None
     if latents and own.name != "latent":
         sources += [(level, 0.0) for level in fit.levels[-maps[0].codes :]]
     terms, start = [], 0
@@ -203,6 +209,9 @@ def _corrected(fit: _Fitting) -> FeatureSpace:
 
 
 def _mixed(fit: _Fitting) -> FeatureSpace:
+    """Brightness and what the network says, to equal parts."""
+    if fit.maps[0].tone_weight is not None:
+        return _beside(fit)
     channels = len(fit.standard("raw")[0])
     sources = [(name, MIXED, fit.balance(name, MIXED)) for name in fit.levels]
     moments = fit.moments(sources)
@@ -234,8 +243,42 @@ def _texture(fit: _Fitting) -> FeatureSpace:
 
 
 def _latent(fit: _Fitting) -> FeatureSpace:
+    """The latents as they are, with the image itself beside them as much as the network learnt; else standardized."""
+    if fit.maps[0].tone_weight is not None:
+        return _weighed(fit)
     space = _plain(fit, "latent", fit.levels[-1:], "The latents of the network.")
     return replace(space, grid=space.terms[0].stride)  # distances are found where the latents are, then interpolated
+
+
+def _weighed(fit: _Fitting) -> FeatureSpace:
+    """Latents of the image at each size, and its slightly smoothed channels: on the scales that they were learnt on."""
+    block, terms, start = fit.maps[0], [], 0
+    sizes = list(zip(block.levels, block.strides, strict=True))[-block.codes :]
+    for number, (level, stride) in enumerate(sizes, len(block.levels) - block.codes):
+        rows = (start, start + len(level))
+        terms.append(Term(str(number), stride, fit.sigma(0), rows, torch.eye(len(level)), torch.zeros(len(level))))
+        start = rows[1]
+    channels = len(block.raw) if block.tone_weight else 0
+    if channels and block.tone_weight:
+        weight = block.tone_weight / channels**0.5 * torch.eye(channels)
+        terms.append(Term("raw", 1, fit.sigma(PIXEL), (start, start + channels), weight, torch.zeros(channels)))
+    why = "The latents of the encoder."
+    space = fit.space("latent", start + channels, tuple(terms), why)
+    return replace(space, grid=sizes[-1][1], tone=Tone((), ()))
+
+
+def _beside(fit: _Fitting) -> FeatureSpace:
+    """The latents at each size, on the scales that they were learnt on, and corrected intensities, to equal parts."""
+    scales = {name: fit.standard(name)[1] for name in fit.levels[-fit.maps[0].codes :]}
+    total = sum(float((1 / scale[scale > 0] ** 2).sum()) for scale in scales.values())
+    corrected = _corrected(fit)
+    terms, start = list(corrected.terms), corrected.n_features
+    for name, scale in scales.items():
+        channels = len(scale)
+        weight = np.diag(np.where(scale > 0, 1 / np.maximum(scale, _DEAD), 0.0)) / max(total, _DEAD) ** 0.5
+        terms.append(fit.term(name, 0.0, (start, start + channels), weight, np.zeros(channels)))
+        start += channels
+    return fit.space("mixed", start, tuple(terms), "The intensities and what the network says of them.")
 
 
 def _multiscale(fit: _Fitting) -> FeatureSpace:

@@ -1,8 +1,8 @@
-"""Which features an image calls for: its intensities, grouped by k-means or by a Gaussian mixture, or texture.
+"""Which features an image calls for: the encoder's latents, intensities, or texture.
 
-Where clusters of intensity form regions, intensity says it all, and learned features add only noise; what remains to
-be told is whether its broad background is in the way or is what the image shows. Where they fall into pieces, something
-else makes the regions: texture, if texture falls into clearer groups than intensity does.
+Every candidate is clustered, and figures say how clear its groups are, how torn, and how much of what the others see
+they explain. Which candidate is right most often under such figures was learnt on generated scenes, whose classes are
+known (`encoder/choose.py` fits it, `weights/rules.json` keeps it).
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import torch
 
 from napari_ae_seg.clustering.kmeans import kmeans
 from napari_ae_seg.clustering.prototypes import assign
+from napari_ae_seg.core.rules import rule_name, rules
 
 from .fit import fit_space, pick
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from torch import Tensor
 
@@ -30,104 +32,135 @@ if TYPE_CHECKING:
     from .space import FeatureSpace
 
 ASSUMED_K = 4
-"""Clusters assumed while their number is still to be found."""
-TORN = 0.4
-"""Fragmentation above which groups of intensity do not speak of regions."""
-STRUCTURED = 0.1
-"""Gap above which texture is considered."""
-GROUPED, TOLERATED = 0.3, 0.1
-"""Gap below which intensities have no clear groups to lose, and the loss of gap up to which they are corrected all the
-same: uneven light and haze are the rule, and evening hurts little."""
-_SAMPLES = 3000
+"""Groups that every candidate is tried with while the number of clusters is not known."""
+CANDIDATES = ("latent", "mixed", "intensity", "corrected", "texture")
+METHODS = {"texture": "spherical"}
+"""Methods of the candidates that k-means is not best for."""
+REASONS = {
+    "latent": "The encoder's latents were clustered: here they promise more than brightness.",
+    "mixed": "The encoder's latents and brightness were clustered: here the two together promise most.",
+    "intensity": "Brightness was clustered: here it promises more than the encoder's latents.",
+    "corrected": "Brightness less its background was clustered: here it promises more than the encoder's latents.",
+    "texture": "Texture was clustered: what the encoder says over large scales promises most here.",
+}
+FAR = 2.0
+"""Deviations from the mean of the scenes at which figures are cut off: beyond them the rule knows nothing."""
+_SAMPLES, _PLACES = 2000, 8000
 _TINY = 1e-9
 
 
 @dataclass(frozen=True)
-class Branch:
-    """How well one space of features falls into groups."""
-
-    gap: float
-    """ln of the variance that k-means leaves in Gaussian draws of the same covariance, over what it leaves here."""
-    fragmentation: float
-    """Share of neighbours with different labels, over that of labels strewn at random."""
-
-
-@dataclass(frozen=True)
 class Choice:
-    """What was chosen, the numbers behind it, and one sentence for the person."""
+    """What was chosen, and one sentence for the person."""
 
     features: str
-    """"intensity", "corrected" (intensity less most of its broad background) or "texture"."""
     method: str
-    branches: dict[str, Branch]
+    chances: dict[str, float]
+    """How likely each candidate is to be the best."""
     sentence: str
 
 
 def choose_space(
-    config: SegmentationConfig,
-    maps: Sequence[Maps],
-    anisotropy: Sequence[float] | None = None,
-    k: int = 0,
-    seed: int = 0,
+    config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float] | None = None, seed: int = 0
 ) -> tuple[FeatureSpace, str, Choice]:
-    """The space of features that `maps` call for, fitted, the method for it, and why."""
-    k = k or ASSUMED_K
-    spaces = {"intensity": fit_space(config.but(features="intensity"), maps, anisotropy)}
-    spaces["corrected"] = fit_space(config.but(features="corrected"), maps, anisotropy)
-    branches = {"intensity": judge(spaces["intensity"], maps, k, seed)}
-    other = "corrected"
-    if torn(branches["intensity"]):
-        other, spaces["texture"] = "texture", fit_space(config.but(features="texture"), maps, anisotropy)
-    branches[other] = judge(spaces[other], maps, k, seed)
-    name, method, why = decide(branches)
-    return spaces[name], method, Choice(name, method, branches, why)
+    """The space of features that `maps` call for, fitted, the method for it, and why.
 
-
-def torn(intensity: Branch) -> bool:
-    """Whether groups of intensity fall into so many pieces that they do not speak of regions."""
-    return intensity.fragmentation > TORN
-
-
-def decide(branches: dict[str, Branch]) -> tuple[str, str, str]:
-    """The features that the branches speak for, the method for them, and a sentence that says why.
-
-    >>> decide({"intensity": Branch(gap=0.5, fragmentation=0.2), "corrected": Branch(gap=0.1, fragmentation=0.2)})[0]
-    'intensity'
-    >>> decide({"intensity": Branch(gap=-0.1, fragmentation=0.6), "texture": Branch(gap=0.4, fragmentation=0)})[0]
-    'texture'
+    Of an image that is the same everywhere there is nothing to choose: a network would only show where it ends.
     """
-    intensity = branches["intensity"]
-    if not torn(intensity):
-        if intensity.gap < GROUPED or branches["corrected"].gap > intensity.gap - TOLERATED:
-            return "corrected", "kmeans", "Intensity, corrected for its broad background, was chosen: it forms regions."
-        return (
-            "intensity",
-            "kmeans",
-            "Intensity was chosen: it forms regions, clearer ones than without its background.",
-        )
-    if branches["texture"].gap > max(STRUCTURED, intensity.gap):
-        why = "Texture was chosen: groups of intensity are torn to pieces, texture forms regions."
-        return "texture", "spherical", why
-    return (
-        "corrected",
-        "gmm",
-        "Intensity with a Gaussian mixture was chosen: neither it nor texture forms clear regions.",
-    )
+    if all(bool((block.raw[:, block.valid] == block.raw[:, block.valid][:, :1]).all()) for block in maps):
+        space = fit_space(config.but(features="intensity"), maps, anisotropy)
+        return space, "kmeans", Choice("intensity", "kmeans", {}, "")
+    rule = rule_name(len(maps[0].space), maps[0].tone_weight is not None)
+    spaces = {name: fit_space(config.but(features=name), maps, anisotropy) for name in CANDIDATES}
+    chances = likelihoods(evidence(spaces, maps, config.n_clusters, seed), rules()["features"][rule])
+    name = max(chances, key=lambda one: chances[one])
+    method = METHODS.get(name, "kmeans")
+    return spaces[name], method, Choice(name, method, chances, REASONS[name])
 
 
-def judge(space: FeatureSpace, maps: Sequence[Maps], k: int, seed: int = 0) -> Branch:
-    """How well the features of `space` fall into `k` groups, and how torn these are."""
-    features = [space.transform(block) for block in maps]
-    valid = [block.cells(space.grid) for block in maps]
-    x = pick([f[:, v].T for f, v in zip(features, valid, strict=True)], _SAMPLES, seed)
-    k = min(k, len(torch.unique(x, dim=0)))
-    if k < 2:
-        return Branch(0.0, 0.0)
-    found = kmeans(x, k, seed=seed, n_init=4)
-    gauss = _gaussian_like(x, seed)
-    shuffled = kmeans(gauss, k, seed=seed, n_init=4)
-    gap = math.log((_left(gauss, shuffled.inertia) + _TINY) / (_left(x, found.inertia) + _TINY))
-    return Branch(gap, _fragmentation(features, valid, found.centers))
+def likelihoods(figures: np.ndarray, rule: dict[str, Any]) -> dict[str, float]:
+    """How likely each candidate is to be the best by all `figures`.
+
+    >>> rule = {"mean": [0.0], "scale": [1.0], "weights": {"latent": [1.0, 0.0], "texture": [-1.0, 0.0]}}
+    >>> {name: round(chance, 2) for name, chance in likelihoods(np.array([2.0]), rule).items()}
+    {'latent': 0.98, 'texture': 0.02}
+    """
+    z = np.append((figures - np.array(rule["mean"])) / np.array(rule["scale"]), 1.0).clip(-FAR, FAR)
+    scores = np.array([z @ np.array(weights) for weights in rule["weights"].values()])
+    shares = np.exp(scores - scores.max())
+    return dict(zip(rule["weights"], (shares / shares.sum()).tolist(), strict=True))
+
+
+def evidence(spaces: dict[str, FeatureSpace], maps: Sequence[Maps], k: int = 0, seed: int = 0) -> np.ndarray:
+    """What is seen when each of `spaces` is clustered into `k` groups (`ASSUMED_K` for 0), all in one row.
+
+    Of every space: how much clearer than Gaussian draws its groups are, what they explain, how torn they are, the
+    features' variance, the smallest group; of every pair, which share of what the second's groups explain of the
+    second the first's explain; and the number of groups.
+    """
+    grid = max(space.grid for space in spaces.values())
+    groups, views = {}, {}
+    for name, space in spaces.items():
+        features = [space.transform(block).cpu() for block in maps]
+        valid = [block.cells(space.grid).cpu() for block in maps]
+        if name in METHODS:
+            features = _directions(features, valid)
+        groups[name] = _Groups.of(features, valid, k or ASSUMED_K, seed)
+        step = (slice(None), *[slice(None, None, grid // space.grid)] * len(maps[0].space))
+        views[name] = [part[step] for part in features]
+    there = [block.cells(grid).cpu() for block in maps]
+    places = {
+        name: pick([p[:, t].T for p, t in zip(parts, there, strict=True)], _PLACES, seed)
+        for name, parts in views.items()
+    }
+    labels = {name: assign(places[name], groups[name].centers)[0] for name in spaces}
+    own = {name: _explained(places[name], labels[name]) for name in spaces}
+    row = [value for name in spaces for value in groups[name].figures]
+    row += [
+        min(_explained(places[seen], labels[by]) / max(own[seen], 0.02), 2.0)
+        for by in spaces
+        for seen in spaces
+        if by != seen
+    ]
+    return np.array([*row, math.log(k or ASSUMED_K)])
+
+
+@dataclass(frozen=True)
+class _Groups:
+    centers: Tensor
+    figures: tuple[float, ...]
+
+    @classmethod
+    def of(cls, features: Sequence[Tensor], valid: Sequence[Tensor], k: int, seed: int) -> _Groups:
+        x = pick([f[:, v].T for f, v in zip(features, valid, strict=True)], _SAMPLES, seed)
+        k = min(k, len(torch.unique(x, dim=0)))
+        if k < 2:
+            return cls(x[:1], (0.0, 0.0, 0.0, math.log(1e-3), 0.0))
+        found = kmeans(x, k, seed=seed, n_init=3)
+        gauss = _gaussian_like(x, seed)
+        left = _left(x, found.inertia)
+        gap = math.log((_left(gauss, kmeans(gauss, k, seed=seed, n_init=2).inertia) + _TINY) / (left + _TINY))
+        variance = math.log(float(x.var(0, correction=0).sum()) + 1e-3)
+        least = math.log(float(torch.bincount(found.labels, minlength=k).min()) / len(x) + 1e-3)
+        return cls(found.centers, (gap, 1 - left, _fragmentation(features, valid, found.centers), variance, least))
+
+
+def _directions(features: Sequence[Tensor], valid: Sequence[Tensor]) -> list[Tensor]:
+    """Features (F, *grid) as spherical k-means sees them: standardized, and of length 1."""
+    rows = torch.cat([f[:, v] for f, v in zip(features, valid, strict=True)], 1)
+    mean, deviation = rows.mean(1), rows.std(1, correction=0).clamp_min(_TINY)
+    column = (-1, *(1,) * (features[0].ndim - 1))
+    parts = [(f - mean.view(column)) / deviation.view(column) for f in features]
+    return [f / f.norm(dim=0, keepdim=True).clamp_min(_TINY) for f in parts]
+
+
+def _explained(x: Tensor, labels: Tensor) -> float:
+    """Share of the variance of rows `x` that groups `labels` explain."""
+    k = int(labels.max()) + 1
+    sums = torch.zeros(k, x.shape[1]).index_add_(0, labels, x)
+    means = sums / torch.bincount(labels, minlength=k).clamp(min=1)[:, None]
+    total = float((x - x.mean(0)).square().sum())
+    return 1 - float((x - means[labels]).square().sum()) / total if total > 0 else 0.0
 
 
 def _left(x: Tensor, inertia: float) -> float:
@@ -142,11 +175,11 @@ def _gaussian_like(x: Tensor, seed: int) -> Tensor:
 
 
 def _fragmentation(features: Sequence[Tensor], valid: Sequence[Tensor], centers: Tensor) -> float:
+    """Share of neighboring places with different labels, over that of labels strewn at random."""
     different, pairs = 0, 0
     counts = torch.zeros(len(centers))
-    for block, there in zip(features, valid, strict=True):
-        labels = assign(block.flatten(1).T.cpu(), centers)[0].view(block.shape[1:])
-        inside = there.cpu()
+    for block, inside in zip(features, valid, strict=True):
+        labels = assign(block.flatten(1).T, centers)[0].view(block.shape[1:])
         counts += torch.bincount(labels[inside], minlength=len(centers))
         for axis in range(labels.ndim):
             n = labels.shape[axis] - 1

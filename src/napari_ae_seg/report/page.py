@@ -35,7 +35,7 @@ WORDS = {
     "gmm": "Gaussian mixture",
     "bayes": "Bayesian mixture",
     "corrected": "background-corrected intensity",
-    "mixed": "intensity and texture",
+    "mixed": "intensity and latents",
 }
 """What a method, or a kind of features, is called; the others are called as they are."""
 
@@ -194,10 +194,10 @@ def _number(explored: Sequence[Exploration]) -> dict[str, Any]:
     found: dict[str, Any] = {"curve": None, "unstable": None}
     if curve:
         best, asked = max(curve, key=lambda number: curve[number]), segmenter.config.n_clusters
-        words.append(f"{k} clusters were {'asked for' if asked else 'chosen'}; the criterion is highest at {best}.")
+        words.append(f"{k} clusters were {'asked for' if asked else 'chosen'}; the likeliest number is {best}.")
         mark = (k, curve[k]) if k in curve else None
-        series = {"criterion": sorted(curve.items())}
-        found["curve"] = charts.lines(series, "number of clusters", "criterion (nats)", mark, whole=True)
+        series = {"probability": sorted(curve.items())}
+        found["curve"] = charts.lines(series, "number of clusters", "probability", mark, whole=True)
     if not segmenter.by_region:
         fits = resampled(segmenter.clusters, segmenter.config)
         words.append(

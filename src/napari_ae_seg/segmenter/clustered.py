@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -44,6 +44,8 @@ class ByCluster:
     """How strongly neighbouring places share a cluster."""
     sharpen: bool
     """Whether borders follow the edges of the image."""
+    sharpness: float
+    """What scores are multiplied by to be the logarithms of probabilities."""
     whole: ClassVar[bool] = False
 
     @property
@@ -98,17 +100,28 @@ class ByCluster:
         valid = torch.from_numpy(self.normalizer.valid(raw)).to(scores.device)
         data = filters.coverage(valid, [self.grid] * valid.ndim)
         weight = None if bool(valid.all()) else (data > 0).float()
-        # the confidence: after mean-field, memberships are close to 0 or 1 everywhere
-        sure = filters.smooth(torch.softmax(scores, 0), self.sigma, weight)
         q = smooth.mean_field(scores, self.strength, self.sigma, weight)
         q = smooth.upsample(q, self.grid, raw.shape[1:])
         if self.sharpen:
             image = torch.from_numpy(self.normalizer.standard(raw)).to(q.device).mean(0)
             q = self.sharpened(q, image)
         label = q.max(0).indices
-        confidence = smooth.upsample(sure, self.grid, raw.shape[1:]).gather(0, label[None])[0]
+        confidence = self._calibrated(scores, weight, raw.shape[1:]).gather(0, label[None])[0]
         labels = torch.where(valid, label + 1, 0).to(torch.int32)
         return labels.cpu().numpy(), (confidence.clamp(0, 1) * valid).cpu().numpy()
+
+    def probabilities(self, known: Scores, region: Region, raw: np.ndarray) -> np.ndarray:
+        """Probability of every label in a region of native values `raw`, (K, *region); 0 where there is no data."""
+        scores = known.read(scaled(region, self.grid)[1:]).to(self.device)
+        valid = torch.from_numpy(self.normalizer.valid(raw)).to(scores.device)
+        weight = None if bool(valid.all()) else (filters.coverage(valid, [self.grid] * valid.ndim) > 0).float()
+        found: np.ndarray = (self._calibrated(scores, weight, raw.shape[1:]).clamp(0, 1) * valid).cpu().numpy()
+        return found
+
+    def _calibrated(self, scores: Tensor, weight: Tensor | None, space: Sequence[int]) -> Tensor:
+        """Probabilities (K, *space): before mean-field, which makes memberships 0 or 1 almost everywhere."""
+        q = filters.smooth(torch.softmax(self.sharpness * scores, 0), self.sigma, weight)
+        return smooth.upsample(q, self.grid, space)
 
     def scores(self, features: Tensor) -> Tensor:
         """Log memberships (K, *grid) of features (F, *grid)."""

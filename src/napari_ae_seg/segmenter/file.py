@@ -66,7 +66,7 @@ class Saved:
             raise ValueError(f"there are {count} features, but parts that know {sorted(counts)}")
         if self.tree.k != k or self.config.granularity > self.tree.leaves:
             raise ValueError(f"{k} clusters have a tree of {self.tree.k}, cut at {self.config.granularity}")
-        if len(self.anisotropy) != self.model.ndim or self.grid != self.space.grid:
+        if len(self.anisotropy) != self.model.ndim or self.grid not in (1, 2, 4):
             raise ValueError(f"anisotropy {self.anisotropy} and grid {self.grid} are those of other images")
         if len(self.added) not in (0, k) or not {*self.blunt} <= {*range(k)}:
             raise ValueError(f"what keeps clusters in the picture is not about these {k}")
@@ -83,7 +83,7 @@ class Saved:
     def _check_seen(self, space: FeatureSpace) -> None:
         """ValueError unless the model shows what `space` looks at."""
         net, channels = self.model.net, self.model.channels
-        if len(space.tone.low) != channels or space.grid != self.grid:
+        if len(space.tone.low) not in (0, channels) or space.grid not in (self.grid, net.stride):
             raise ValueError(f"features of {len(space.tone.low)} channels look at {channels}")
         seen = {"raw": (channels, 1), "decoded": (net.channels, 1), EDGES: (channels * count(self.model.ndim), 1)}
         levels = zip(net.level_channels, net.level_strides, strict=True)

@@ -22,6 +22,7 @@ from napari_ae_seg.features.select import choose_space
 from napari_ae_seg.features.surround import dark_surround
 from napari_ae_seg.images.normalize import Normalizer
 from napari_ae_seg.images.sample import Block, sample_blocks
+from napari_ae_seg.images.stack import Stack
 
 from .joint import refine
 from .small_clusters import Patch
@@ -29,12 +30,14 @@ from .small_clusters import Patch
 if TYPE_CHECKING:
     from napari_ae_seg.autoencoder.maps import Maps
     from napari_ae_seg.features.space import FeatureSpace
-    from napari_ae_seg.images.stack import Stack
+    from napari_ae_seg.images.stack import Image
 
 BUDGET = 2_000_000
 """Pixels whose maps are held at once while fitting."""
 DEFERRING = ("auto", "joint")
 """Methods that leave open how places become clusters: joint refinement tunes the encoder, then does as usual."""
+TRIOS, BESIDE = 1500, 2
+"""Places looked at with their neighbors, and how many cells away those are."""
 CANVAS = 300_000
 """Cells of features that are kept to see what smoothing leaves of each cluster."""
 
@@ -65,6 +68,8 @@ class FittingSample:
     """(n, F) features."""
     intensity: Annotated[np.ndarray, "float32 n"]
     """(n,) mean of the normalised channels."""
+    trios: Annotated[np.ndarray, "float32 m 3 F"]
+    """(m, 3, F) features of further places, each with those of the places on its two sides."""
 
 
 def largest(stack: Stack) -> tuple[int, ...]:
@@ -72,12 +77,12 @@ def largest(stack: Stack) -> tuple[int, ...]:
     return tuple(max(sides) for sides in zip(*(image.shape[2:] for image in stack.images), strict=True))
 
 
-def fit_normalizer(model: Autoencoder, stack: Stack, config: SegmentationConfig) -> Normalizer:
-    """The model's normaliser, or one with the range of brightness of `stack` if `config.normalize` is "image"."""
+def fit_normalizer(model: Autoencoder, image: Image, config: SegmentationConfig) -> Normalizer:
+    """The model's normaliser, or one with the range of brightness of `image` if `config.normalize` is "image"."""
     if config.normalize == "model":
         return model.normalizer
-    fitted = Normalizer.fit(fitting_blocks(stack, config))
-    return replace(model.normalizer, low=fitted.low, high=fitted.high)
+    fitted = Normalizer.fit(fitting_blocks(Stack((image,)), config))
+    return replace(model.normalizer, low=fitted.low, high=fitted.high, mean=fitted.mean, deviation=fitted.deviation)
 
 
 def fitting_blocks(stack: Stack, config: SegmentationConfig) -> list[Block]:
@@ -85,15 +90,16 @@ def fitting_blocks(stack: Stack, config: SegmentationConfig) -> list[Block]:
     return sample_blocks(stack, budget=BUDGET * stack.channels, seed=config.seed)
 
 
-def fitting_maps(
-    model: Autoencoder, stack: Stack, config: SegmentationConfig, grid: int, report: Report, normalizer: Normalizer
-) -> list[Maps]:
+def fitting_maps(model: Autoencoder, stack: Stack, config: SegmentationConfig, grid: int, report: Report) -> list[Maps]:
     """Maps of the blocks on which everything is fitted; places outside the region of interest are not valid."""
     blocks = fitting_blocks(stack, config)
+    normalizers = {n: fit_normalizer(model, stack.images[n], config) for n in {block.image for block in blocks}}
     maps = []
     for done, block in enumerate(blocks):
         report(Progress("encode", done, len(blocks), "sample"))
-        one = encode_array(model, block.data, grid, decoder=config.features == "decoder", normalizer=normalizer)
+        one = encode_array(
+            model, block.data, grid, decoder=config.features == "decoder", normalizer=normalizers[block.image]
+        )
         inside = torch.from_numpy(block.valid & ~_surround(model, stack, block, config)).to(one.valid.device)
         maps.append(replace(one, valid=one.valid & inside))
     if not any(bool(one.valid.any()) for one in maps):
@@ -112,7 +118,7 @@ def sample_places(
     rng = np.random.default_rng(seed)
     valid = [_cells(one.valid, space.grid).cpu().numpy().ravel() for one in maps]
     total = sum(int(v.sum()) for v in valid)
-    x, intensity = [], []
+    x, intensity, trios = [], [], []
     canvas: list[Patch] = []
     for one, cells in zip(maps, valid, strict=True):
         places = np.flatnonzero(cells)
@@ -125,10 +131,24 @@ def sample_places(
             there = torch.from_numpy(cells.reshape(block.shape[1:]))
             canvas.append(Patch(block.cpu(), there, one.raw.mean(0).cpu()))
         x.append(features[:, index.to(features.device)].T.cpu().numpy())
+        trios.append(_trios(block, places[:: -(-len(places) // max(1, TRIOS * len(places) // total))], rng))
         size = tuple(-(-s // space.grid) for s in one.raw.shape[1:])
         where = np.stack(np.unravel_index(places, size)) * space.grid
         intensity.append(_at(one.raw, where).mean(1))
-    return FittingSample(np.concatenate(x), np.concatenate(intensity)), canvas
+    parts = (np.concatenate(part) for part in (x, intensity, trios))
+    return FittingSample(*parts), canvas
+
+
+def _trios(block: torch.Tensor, places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(m, 3, F) features of the cells `places` of `block` (F, *grid) and of those before and behind along some axis."""
+    size = block.shape[1:]
+    where = np.stack(np.unravel_index(places, size), 1)
+    axis = rng.integers(len(size), size=len(places))
+    step = np.eye(len(size), dtype=int)[axis] * BESIDE
+    sides = (where, where - step, where + step)
+    inside = [np.ravel_multi_index(tuple(np.clip(side, 0, np.array(size) - 1).T), size) for side in sides]
+    flat = block.flatten(1).T
+    return np.stack([flat[torch.from_numpy(index).to(flat.device)].cpu().numpy() for index in inside], 1)
 
 
 def _spread(features: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -167,7 +187,7 @@ def fit_features(
 ) -> FittedFeatures:
     """The features that `stack` calls for, through `model`, or one fine-tuned if the method and the features ask it."""
     placed = config.but(stride=grid)
-    maps = fitting_maps(model, stack, config, grid, report, fit_normalizer(model, stack, config))
+    maps = fitting_maps(model, stack, config, grid, report)
     report(Progress("cluster", 0, 1))
     space, method, why = choose(placed, maps, anisotropy)
     if config.method != "joint":
@@ -175,7 +195,7 @@ def fit_features(
     if space.sources == {"raw"}:
         return FittedFeatures(model, maps, space, method, f"{why} {UNTOUCHED}")
     model = refine(model, fitting_blocks(stack, config), config, report)
-    maps = fitting_maps(model, stack, config, grid, report, fit_normalizer(model, stack, config))
+    maps = fitting_maps(model, stack, config, grid, report)
     space = fit_space(placed.but(features=space.name), maps, anisotropy)
     return FittedFeatures(
         model, maps, space, method, f"{why} The encoder was fine-tuned for it in {config.refine_steps} steps."
@@ -192,14 +212,14 @@ def choose(
     if config.method in OWN_FEATURES:
         fit_own, why = OWN_FEATURES[config.method]
         return fit_own(config, maps, anisotropy), config.method, why
-    space, method, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
+    space, method, choice = choose_space(config, maps, anisotropy, config.seed)
     return space, method if config.method in DEFERRING else config.method, choice.sentence
 
 
 def _region_space(config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]) -> FeatureSpace:
     """Texture if it tells so many regions apart, else texture and intensity: the number of regions is told by edges."""
     if config.n_clusters:
-        space, _, choice = choose_space(config, maps, anisotropy, config.n_clusters, config.seed)
+        space, _, choice = choose_space(config, maps, anisotropy, config.seed)
         if choice.features == "texture":
             return space
     return fit_space(config.but(features="mixed"), maps, anisotropy)
@@ -228,7 +248,7 @@ def cluster(
     """Clusters of the sample, numbered by brightness or like the `previous` ones, and a sentence on their number."""
     k, curve, why = config.n_clusters, {}, ""
     if not k:
-        choice = choose_k(sample.x, config, method)
+        choice = choose_k(sample.x, config, method, sample.trios)
         k, curve, why = choice.k, choice.curve, choice.sentence
     clusters = replace(fit_clusters(sample.x, config, NUMBERED_BY.get(method, method), k), curve=curve)
     why = " ".join(part for part in (why, clusters.note) if part)

@@ -27,7 +27,7 @@ from napari_ae_seg.images.stack import Stack
 from . import smooth
 from .clustered import ByCluster
 from .edits import MOST, Label, Share
-from .fit import fit_normalizer, fitting_maps
+from .fit import fitting_maps
 from .label import Prepared
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ class ByStroke(ByCluster):
     """(K + 1,) present segment of each cluster 0..K."""
     own: int
     """How many of the features are those of the clusters."""
+    evened: float
+    """How strongly neighbouring places share a cluster, before strokes have their say."""
 
     @property
     def k(self) -> int:
@@ -171,7 +173,7 @@ class ByStroke(ByCluster):
 
     def scores(self, features: Tensor) -> Tensor:
         """Log probabilities (labels, *grid) of features (F, *grid)."""
-        clusters = smooth.mean_field(self.clusters.scores(features[: self.own]), self.smoothing, self._cells)
+        clusters = smooth.mean_field(self.clusters.scores(features[: self.own]), self.evened, self._cells)
         by_cluster = torch.tensordot(self.chances.T.to(clusters.device), clusters, dims=1).log()
         trusted = self.guide.trusted
         both: Tensor = trusted * by_cluster + (1 - trusted) * self.guide.scores(features)
@@ -216,7 +218,7 @@ def guide_space(
     """What a guide looks at beside the clusters' `own` features, fitted on `images` and frozen."""
     stack = Stack(tuple(images))
     plain = config.but(stride=grid, features="mixed")
-    maps = fitting_maps(model, stack, plain, grid, report, fit_normalizer(model, stack, config))
+    maps = fitting_maps(model, stack, plain, grid, report)
     return fit_guide_space(plain, maps, anisotropy, own)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from napari_ae_seg.autoencoder import drift
-from napari_ae_seg.autoencoder.encode import BLOCK, check_channels, fitting
+from napari_ae_seg.autoencoder.encode import BLOCK, check_channels, fitting, sides
 from napari_ae_seg.autoencoder.model import Autoencoder
 from napari_ae_seg.clustering.clusters import Clusters
 from napari_ae_seg.clustering.kmeans import kmeans
@@ -20,11 +20,13 @@ from napari_ae_seg.config import SegmentationConfig
 from napari_ae_seg.core import devices, modelfile
 from napari_ae_seg.core.errors import AssumptionWarning, OutOfMemoryError
 from napari_ae_seg.core.progress import Progress, Report, silent
+from napari_ae_seg.core.rules import rule_name, rules
 from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import grid_of
 from napari_ae_seg.features.space import FeatureSpace
 from napari_ae_seg.images.resample import resampled, stretched
 from napari_ae_seg.images.stack import Images, Stack, as_stack
+from napari_ae_seg.images.tiles import tiles
 
 from .clustered import ByCluster
 from .edits import Edits
@@ -32,7 +34,7 @@ from .file import Saved
 from .finish import Finish
 from .fit import FittingSample, cluster, default_model, fit_features, fit_normalizer, largest, method_of, sample_places
 from .guidance import ByStroke, Guide, checked, guide_space, identity, joined, learn, surviving
-from .label import IN_MEMORY, Block, FeatureReader, Prepared, Strategy, block_by_block, in_memory
+from .label import IN_MEMORY, Block, FeatureReader, Prepared, Strategy, Streamed, block_by_block, in_memory
 from .regions import ByRegion
 from .segments import Segments, Tally
 from .shown import page, printed
@@ -107,7 +109,7 @@ class Segmenter:
       2 cluster 2
       3 cluster 3
       ...
-      Autoencoder: conv, 2D, 1 channel, 16 latents of 8 x 8 pixels
+      Autoencoder: unet, 2D, 1 channel, 16 latents of 2 x 2 pixels
     >>> segmenter.rename(1, "gap").merge(2, 3).apply(bands).names
     {1: 'gap', 2: 'cluster 2'}
     """
@@ -183,14 +185,14 @@ class Segmenter:
         model, _ = fitting(default_model(stack, config, report) if model is None else model, stack)
         model = model.on(config.device)
         anisotropy = tuple(spacing / min(stack.spacing) for spacing in stack.spacing)
-        grid = grid_of(config, largest(stack))
+        grid = grid_of(config, largest(stack), anisotropy)
         seen = fit_features(model, stack, config, grid, anisotropy, report)
         sample, patches = sample_places(seen.maps, seen.space, config.max_samples, config.seed)
         clusters, why = cluster(sample, config, seen.method, None)
         tree = clusters.tree(config.seed)
-        usual = max(drift.error(seen.model, one, fit_normalizer(model, stack, config)) for one in stack.images[:FEW])
+        usual = max(drift.error(seen.model, one, fit_normalizer(model, one, config)) for one in stack.images[:FEW])
         report(Progress("cluster", 1, 1))
-        sentence = " ".join(part for part in (seen.sentence, why) if part)
+        sentence = _said(seen.sentence, clusters, why)
         found = (seen.space, seen.method, clusters, tree, Edits(), sentence)
         fitted = cls(seen.model, config, *found, anisotropy, grid, sample, usual, canvas=Canvas(patches))
         return fitted.cut(config.granularity)
@@ -237,9 +239,43 @@ class Segmenter:
         method = self.method if config.method == self.config.method else method_of(config.method, self.space.name)
         clusters, why = cluster(self.sample, config, method, self.clusters)
         tree = clusters.tree(config.seed)
-        sentence = " ".join(part for part in (f"{self.sentence.split('. ')[0].rstrip('.')}.", why) if part)
+        sentence = _said(f"{self.sentence.split('. ')[0].rstrip('.')}.", clusters, why)
         fitted = replace(moved, config=config, method=method, clusters=clusters, tree=tree, sentence=sentence)
         return fitted.cut(config.granularity)
+
+    def previews(self, side: int = 72) -> dict[int, np.ndarray]:
+        """How the image would look with each of the likeliest numbers of clusters.
+
+        Parameters
+        ----------
+        side : int, optional
+            Pixels of a picture's longer side, at most.
+
+        Returns
+        -------
+        dict of int to ndarray
+            Labels (Y, X) of a part of the image the clusters were fitted on, small and not smoothed; 0 where there is
+            no data. Nothing where the number was given, or the model comes from a file.
+
+        Examples
+        --------
+        >>> import numpy as np, napari_ae_seg as ae
+        >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
+        >>> segmenter = ae.Segmenter.fit(None, bands)
+        >>> segmenter.clusters.k in segmenter.previews(side=16)
+        True
+        """
+        if not self.canvas.patches:
+            return {}
+        patch, found = self.canvas.patches[0], {}
+        middle: tuple[int, ...] = tuple(n // 2 for n in patch.valid.shape[:-2])
+        step = max(1, -(-max(patch.valid.shape[-2:]) // side))
+        part: tuple[int | slice, ...] = (*middle, slice(None, None, step), slice(None, None, step))
+        features, valid = patch.features[(slice(None), *part)], patch.valid.numpy()[part]
+        for k in self.clusters.likely:
+            clusters, _ = cluster(self.sample, self.config.but(n_clusters=k), self.method, self.clusters)
+            found[k] = np.where(valid, np.asarray(clusters.assign(features)) + 1, 0)
+        return found
 
     def apply(
         self, images: Images, out: Any = None, report: Report = silent, rescale: bool = False
@@ -547,7 +583,7 @@ class Segmenter:
         >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
         >>> segmenter = ae.Segmenter.fit(None, bands, ae.SegmentationConfig(n_clusters=3))
         >>> segmenter.latents(ae.read(bands).image)[0].shape
-        torch.Size([16, 4, 4])
+        torch.Size([16, 16, 16])
         """
         return self._reader(image).latents(image, report)
 
@@ -978,10 +1014,20 @@ class Segmenter:
 
     @property
     def _smoothing(self) -> Smoothing:
-        return self.config.smoothing, self.config.sharpen, self.space.grid, self.anisotropy
+        return self._strength, self.config.sharpen, self.space.grid, self.anisotropy
+
+    @property
+    def _strength(self) -> float:
+        """Smoothing of clusters: less for features that know the surroundings of a place already."""
+        return self.config.smoothing * self._rule("smoothing")
+
+    def _rule(self, name: str) -> float:
+        """A number that was learnt for the features that are clustered; 1 for those nobody knows."""
+        known = rules()[name].get(rule_name(self.model.ndim, self.model.net.tone_weight is not None), {})
+        return float(known.get(self.space.name, 1.0))
 
     def _normalizer(self, image: Image) -> Normalizer:
-        return fit_normalizer(self.model, Stack((image,)), self.config)
+        return fit_normalizer(self.model, image, self.config)
 
     def _reader(self, image: Image, space: FeatureSpace | None = None, margin: int = 0) -> FeatureReader:
         return FeatureReader(self.model, self._normalizer(image), space or self.space, self.grid, margin)
@@ -993,11 +1039,12 @@ class Segmenter:
             numbers = config.n_clusters, config.superpixels, config.granularity
             return ByRegion(self.space, normalizer, self.grid, self.anisotropy, *numbers, self.clusters.centers)
         weighted = self._weighted if sharpen == config.sharpen else WeightedClusters(self.clusters)
-        how = normalizer, self.model.device, self.grid, self.anisotropy, config.smoothing, sharpen
+        how = normalizer, self.model.device, self.grid, self.anisotropy
         if self.guide and self.guide_space:
-            taught = self.guide, self._labels_of_clusters(), self.space.n_features
-            return ByStroke(joined(self.space, self.guide_space), weighted, *how, *taught)
-        return ByCluster(self.space, weighted, *how)
+            taught = self.guide, self._labels_of_clusters(), self.space.n_features, self._strength
+            space = joined(self.space, self.guide_space)
+            return ByStroke(space, weighted, *how, config.smoothing, sharpen, 1.0, *taught)
+        return ByCluster(self.space, weighted, *how, self._strength, sharpen, self._rule("sharpness"))
 
     def _finish(self, image: Image) -> Finish:
         """What is done to the labels that the strategy finds in `image`."""
@@ -1087,9 +1134,36 @@ class Segmenter:
             "config": self.config.model_dump(mode="json"),
             "quality": self.clusters.quality,
             "curve": {str(k): value for k, value in self.clusters.curve.items()},
+            "likely": list(self.clusters.likely),
             "trained_on": self.model.info.get("trained_on", []),
         }
-        return Segments.of(image, labels, confidence, tally, self.edits, self.clusters.colors, self.sentence, metadata)
+        known = self.edits, self.clusters.colors, self.sentence, metadata
+        chances = None if self.by_region and not self.guide else lambda: self._probabilities(image)
+        return Segments.of(image, labels, confidence, tally, *known, chances)
+
+    def _probabilities(self, image: Image) -> np.ndarray:
+        """Probability of every label of `image`: (labels, *shape of its labels) float16, made block by block."""
+        strategy = self._strategy(image, self.config.sharpen)
+        assert isinstance(strategy, ByCluster)  # regions have none
+        lookup = np.array([0, *self.guide.labels], np.int32) if self.guide else self._lookup()
+        lookup = np.asarray(self.edits.mapping(int(lookup.max()))[lookup])
+        out = np.zeros((int(lookup.max()), image.shape[0], *image.shape[2:]), np.float16)
+        reader = self._reader(image, strategy.space, strategy.margin)
+        for n in range(image.shape[0]):
+            sample = Streamed(reader, image, n, silent)
+            with strategy.prepared(sample) as known:
+                cut = sides(sample.space, 0, strategy.grid)
+                for tile in tiles(sample.space, cut, strategy.halo, strategy.grid):
+                    found = strategy.probabilities(known, tile.outer, sample.raw(tile.outer))
+                    for label, part in zip(lookup[1:], found, strict=True):
+                        if label:
+                            out[label - 1, n][tile.core] += part[tile.inner].astype(np.float16)
+        return np.stack([image.to_source(one) for one in out]) if len(out) else out
+
+
+def _said(features: str, clusters: Clusters, why: str) -> str:
+    """What was chosen, and why; where nothing was told apart, the features do not matter."""
+    return why if clusters.k == 1 and why else " ".join(part for part in (features, why) if part)
 
 
 def _what_fits(image: Image, held: bool) -> str:

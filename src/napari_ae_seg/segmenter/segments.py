@@ -19,7 +19,7 @@ from napari_ae_seg.images.stack import Images, as_stack
 from .objects import Objects, find_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_ae_seg.images.stack import Image
 
@@ -50,6 +50,8 @@ class Segments:
         Arguments that lay the labels over their source in napari: scale, translate, ...
     metadata : dict, optional
         Settings and figures of merit.
+    chances : callable, optional
+        Makes the `probabilities` when they are asked for; regions have none.
 
     Examples
     --------
@@ -73,6 +75,8 @@ class Segments:
     hidden: frozenset[int] = frozenset()
     transform: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    chances: Callable[[], np.ndarray] | None = field(default=None, repr=False, compare=False)
+    """Makes the probabilities."""
 
     def __repr__(self) -> str:
         names, shares, sure = (self.table[column] for column in ("name", "share", "confidence"))
@@ -102,6 +106,7 @@ class Segments:
         own: tuple[int, ...],
         sentence: str,
         metadata: dict[str, Any],
+        chances: Callable[[], np.ndarray] | None = None,
     ) -> Segments:
         """Segments of an image from what was counted of it; `Segmenter.apply` calls it.
 
@@ -123,6 +128,8 @@ class Segments:
             What was chosen, and why.
         metadata : dict
             Settings and figures of merit.
+        chances : callable, optional
+            Makes the probabilities.
 
         Returns
         -------
@@ -149,7 +156,31 @@ class Segments:
             hidden=frozenset(edits.hidden),
             transform=image.transform,
             metadata=metadata,
+            chances=chances,
         )
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Probability of every label at every pixel: (K, *shape of the labels) float16, row i of label i + 1.
+
+        They are made anew each time, of the clusters before labels are tidied; what a person painted is not in them.
+
+        Raises
+        ------
+        ValueError
+            If whole regions were labelled, not places by themselves.
+
+        Examples
+        --------
+        >>> import napari_ae_seg as ae
+        >>> stack = ae.read(np.repeat([[0.0, 9.0]], 32, axis=0).repeat(16, axis=1))
+        >>> segments = ae.Segmenter.fit(None, stack, ae.SegmentationConfig(n_clusters=2)).apply(stack)
+        >>> segments.probabilities.shape
+        (2, 32, 32)
+        """
+        if self.chances is None:
+            raise ValueError("regions have no probabilities: choose another method, such as kmeans")
+        return self.chances()
 
     @property
     def names(self) -> dict[int, str]:

@@ -75,7 +75,7 @@ class Net(nn.Module):
     gains_from_16_bits = True
     """Whether a CPU that knows 16 bits trains it faster with them."""
     codes: int = 1
-    """How many of the last levels are latents: of the image at several sizes, the full one last."""
+    """How many of the last levels describe a place together, each on the scale it counts; the last are the latents."""
     tile: int = 0
     """Side of the tiles it is fastest in on a CPU; 0 is the usual one."""
 
@@ -96,9 +96,9 @@ class Net(nn.Module):
         return torch.channels_last if self.ndim == 2 else torch.channels_last_3d
 
     @property
-    def tone_weight(self) -> float:
-        """What the image's own brightness counts beside the latents; 0 for a network that learnt no such weight."""
-        return 0.0
+    def tone_weight(self) -> float | None:
+        """What the image's own brightness counts beside the latents; None for a network of which nobody knows."""
+        return None
 
     def settle(self, images: list[Tensor]) -> None:
         """Finds what follows from the finished weights on `images`, (B, channels, *space) each; mostly nothing."""

@@ -27,14 +27,14 @@ class UNet(Net):
     """Two 3x3 units per scale on the way down and up, with shortcuts; everything happens at half resolution or coarser.
 
     The latents of a place lie within the unit ball. Beside them stand those of the image at half size, so that a place
-    is known by its fine and by its coarse surroundings. The reconstruction is drawn from the last features; `decode`
-    draws what the latents alone tell of it.
+    is known by its fine and by its coarse surroundings, and the image redrawn. The reconstruction is drawn from the
+    last features; `decode` draws what the latents alone tell of it.
     """
 
     read: Tensor
     """(channels 2^ndim, latents + 1): the pixels of a place as a sum of its latents."""
     beside: Tensor
-    """What the brightness, and the latents at half size, count beside the latents."""
+    """What the brightness, the latents at half size, and the image redrawn count beside the latents."""
 
     def __init__(self, config: NetworkConfig, channels: int, ndim: int) -> None:
         super().__init__(config, channels, ndim)
@@ -48,15 +48,15 @@ class UNet(Net):
         self.objects = pointwise(w[0], 2 * pixels, ndim)
         self.register_buffer("read", torch.zeros(channels * pixels, config.latents + 1))
         self.register_buffer(
-            "beside", torch.ones(2)
+            "beside", torch.ones(3)
         )  # what tone, and the latents at half size, count beside the latents
 
         self.stride, self.own_align = 2, 2 ** len(w)
         self.align, self.halo = 2 * self.own_align, 2 * _reach(len(w))  # the image at half size is looked at, too
         self.decode_halo = 0
-        self.level_strides = [*(2 ** (i + 1) for i in range(len(w))), 4, 2]
-        self.level_channels = [*w, config.latents, config.latents]
-        self.codes, self.tile = 2, TILE[ndim]
+        self.level_strides = [*(2 ** (i + 1) for i in range(len(w))), 2, 4, 2]
+        self.level_channels = [*w, channels, config.latents, config.latents]
+        self.codes, self.tile = 3, TILE[ndim]
 
     @property
     def tone_weight(self) -> float:
@@ -69,10 +69,12 @@ class UNet(Net):
         return (batch, *[side + -side % self.own_align] * self.ndim)
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Encoded:
-        """Every scale on the way down, the latents of the image at half size, and the latents."""
+        """Every scale on the way down, the image redrawn, the latents of the image at half size, and the latents."""
         small, _, _ = self._latents(self._features(_SHRINK[self.ndim](x, 2))[0], generator)
         encoded = self._encoded(x, generator)
-        encoded.levels.insert(-1, self.beside[1] * small)
+        assert encoded.redrawn is not None
+        drawn = _SHRINK[self.ndim](encoded.redrawn, 2) / self.channels**0.5
+        encoded.levels[-1:] = [self.beside[2] * drawn, self.beside[1] * small, encoded.z]
         return encoded
 
     def decode(self, z: Tensor, indices: list[Tensor] | None = None) -> Tensor:  # noqa: ARG002

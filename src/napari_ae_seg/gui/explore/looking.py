@@ -132,11 +132,11 @@ def about_number(curve: dict[int, float], k: int, asked: int) -> str:
     """What the curve says of the number of clusters.
 
     >>> about_number({2: 0.1, 3: 0.5}, 2, 2)
-    'You asked for 2 clusters; 3 describe the places best.'
+    'You asked for 2 clusters; 3 are likeliest.'
     """
     if not curve:
         return f"There are {k} clusters."
     best = max(curve, key=lambda number: curve[number])
     if not asked:
-        return f"{k} clusters were chosen: hardly any other number describes the places better or more surely."
-    return f"You asked for {asked} clusters; {best} describe the places best."
+        return f"{k} cluster{'s' * (k != 1)} are likeliest ({100 * curve.get(k, 0):.0f} %)."
+    return f"You asked for {asked} clusters; {best} are likeliest."

@@ -154,18 +154,18 @@ class Units(QWidget):
 
 
 class Numbers(QWidget):
-    """The criterion over the number of clusters, and the number there is."""
+    """The probability of each number of clusters, and the number there is."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFixedHeight(120)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setToolTip(tooltip("How well and how surely so many clusters describe places they have not seen."))
+        self.setToolTip(tooltip("How likely each number of clusters is."))
         self._curve: dict[int, float] = {}
         self._k = 0
 
     def show_curve(self, curve: dict[int, float], k: int) -> None:
-        """Show the criterion per number, and mark `k`."""
+        """Show the probability of each number, and mark `k`."""
         self._curve, self._k = curve, k
         self.setVisible(len(curve) > 1)
         self.update()

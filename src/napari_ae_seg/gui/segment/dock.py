@@ -99,6 +99,7 @@ class SegmentWidget(Dock):
         super().closing()
         self._closed = True
         self.objects.stop()
+        self.results.offers.stop()
         self.folder.runner.stop()
         if self.view is not None:
             self.view.forget_preview()
@@ -350,6 +351,7 @@ class SegmentWidget(Dock):
         result = self.result
         self.live.take(self.view)
         self.results.setVisible(result is not None)
+        self.results.offers.take(self.view)
         for folded in (self.objects_fold, self.folder_fold):
             folded.setVisible(result is not None)
         self.objects.take(self.view)
@@ -391,6 +393,11 @@ class SegmentWidget(Dock):
                 self.clusters.choose("new")
         except ValueError:  # it says so when the button is pressed
             return
+
+    def _take_number(self, k: int) -> None:
+        """One of the offered numbers of clusters was clicked."""
+        self.forms[0].write({"n_clusters": k})
+        self._changed("n_clusters")
 
     def _background(self, on: bool) -> None:
         if self.result is not None and self.result.background is not None:
@@ -505,6 +512,7 @@ class SegmentWidget(Dock):
         self.train_button.clicked.connect(self.train_and_segment)
         self.save_button.clicked.connect(lambda: self.save())
         self.discard.clicked.connect(self.discard_painted)
+        self.results.offers.chosen.connect(self._take_number)
         self.learn_button.clicked.connect(self.learn)
         self.results.background.toggled.connect(self._background)
         self.results.count.clicked.connect(self.objects.show_objects)

@@ -1,4 +1,4 @@
-"""Further pictures of a result: confidence, the segmented image, the latents as colours."""
+"""Further pictures of a result: confidence, probabilities, the segmented image, the latents as colours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from .view import View
 
-NAMES = {"confidence": "Confidence", "segmented": "Segmented image", "latents": "Latents as colours"}
+NAMES = {
+    "confidence": "Confidence",
+    "probabilities": "Probability of each cluster",
+    "segmented": "Segmented image",
+    "latents": "Latents as colours",
+}
 
 
 def picture(result: Result, which: str, report: Reporter) -> list[tuple[np.ndarray, dict[str, Any]]]:
@@ -45,6 +50,27 @@ def show(viewer: Viewer, view: View, which: str, drawn: list[tuple[np.ndarray, d
 
 def _confidence(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
     return result.segments[number].confidence, {"colormap": "viridis", "contrast_limits": (0.0, 1.0)}
+
+
+def _probabilities(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """One plane a cluster, to go through with the slider; they lie as the image does."""
+    segments = result.segments[number]
+    chances = segments.probabilities.astype(np.float32)
+    where, ndim = dict(segments.transform), segments.labels.ndim
+    before = {
+        "scale": (1.0,),
+        "translate": (0.0,),
+        "shear": (0.0,) * ndim,
+        "units": ("pixel",),
+        "axis_labels": ("cluster",),
+    }
+    for name in before.keys() & where.keys():
+        where[name] = (*before[name], *where[name])
+    for name in {"rotate", "affine"} & where.keys():
+        flat = np.asarray(where[name])
+        where[name] = np.eye(len(flat) + 1)
+        where[name][1:, 1:] = flat
+    return chances, {**where, "colormap": "viridis", "contrast_limits": (0.0, 1.0)}
 
 
 def _segmented(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
@@ -77,4 +103,4 @@ def _bytes(values: np.ndarray) -> np.ndarray:
     return (values / top * 255).clip(0, 255).astype(np.uint8)
 
 
-_DRAW = {"confidence": _confidence, "segmented": _segmented, "latents": _latents}
+_DRAW = {"confidence": _confidence, "probabilities": _probabilities, "segmented": _segmented, "latents": _latents}

@@ -10,6 +10,7 @@ from napari_ae_seg.gui.parts.forms import beside, column, sentence
 
 from . import extras, measuring
 from .clusters import ClusterTable
+from .offers import Offers
 
 STROKES_TIP = (
     "Take the brush, on a layer of strokes above the image: paint a few in the number of a cluster, or of a new one "
@@ -26,6 +27,7 @@ class Outcome(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.says = sentence()
+        self.offers = Offers()
         self.table = ClusterTable()
         self.background = QCheckBox("Show background")
         self.background.setToolTip(tooltip(BACKGROUND_TIP))
@@ -46,6 +48,7 @@ class Outcome(QWidget):
         self.save.setToolTip(tooltip("Keep the model with its clusters, to label other images alike."))
         layout = column(self)
         layout.addWidget(self.says)
+        layout.addWidget(self.offers)
         layout.addWidget(self.table)
         layout.addWidget(beside(self.count, self.measure_menu, equal=True))
         layout.addWidget(self.counted)
