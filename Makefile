@@ -1,5 +1,5 @@
 # Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
-.PHONY: help demo test test-matrix torture check bench bench-peers encoder docs docs-links docs-screenshots docs-film docs-settings release lines pins clean
+.PHONY: help demo test test-matrix torture check bench bench-peers bench-scale test-slow encoder docs docs-links docs-screenshots docs-film docs-settings release lines pins clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -50,6 +50,14 @@ bench:  ## speed, memory and accuracy, as ratios; SETS=, METHODS= and LIMIT= nar
 bench-peers:  ## accuracy, speed and memory beside what people use, and docs/benchmarks.md; SETS=, METHODS= and LIMIT= narrow it
 	@scripts/setup dev
 	MEMORY=yes $(RUN) -m benchmarks peers
+
+bench-scale:  ## memory, overhead and workers on images beyond memory; SCALE_GB=2 streams a smaller one than 20 GB
+	@scripts/setup dev
+	$(RUN) -m benchmarks scale
+
+test-slow:  ## the tests that take minutes: a hundred kills
+	@scripts/setup dev
+	$(RUN) -m pytest -m slow $(ARGS)
 
 encoder:  ## train the encoder on generated scenes, or go on where it stopped; MINUTES=90 NDIM=2
 	@scripts/setup dev

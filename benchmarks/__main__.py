@@ -20,7 +20,7 @@ ALL = (
     "tracks",
 )
 
-ASKED = ("peers", "pages")
+ASKED = ("peers", "pages", "scale")
 """Run only when they are named."""
 
 

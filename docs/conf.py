@@ -18,7 +18,17 @@ REPOSITORY = "https://github.com/napari-ae-seg/napari-ae-seg"
 NAVIGATION = {
     "Start": ("start", "installation", "tutorials", "generated/gallery"),
     "In napari": ("segment", "train", "explore", "classify"),
-    "Without a window": ("python", "command-line", "model-file", "export", "measures", "cluster", "distribute"),
+    "Without a window": (
+        "python",
+        "command-line",
+        "model-file",
+        "export",
+        "measures",
+        "large",
+        "slurm",
+        "kubernetes",
+        "snakemake",
+    ),
     "Understand": ("how-it-works", "choosing", "settings", "accuracy", "benchmarks", "reliability", "limits"),
     "Help": ("troubleshooting", "coming-from", "citing", "generated/api"),
 }

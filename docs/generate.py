@@ -27,6 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Encoders": ("Autoencoder", "Features", "encode", "decode", "reconstruct", "generate", "write_bioimageio"),
     "Training": ("train", "Fit", "Step", "estimate", "Estimate"),
     "Classes": ("classify", "Classifier", "Classified"),
+    "Beyond memory": ("Job", "Done", "Workers", "Folder", "Outcome", "write_summary"),
     "Looking": ("Exploration", "write_report", "Session", "current"),
     "Settings": (
         "NetworkConfig",

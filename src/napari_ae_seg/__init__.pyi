@@ -26,12 +26,17 @@ from .core.errors import AeSegError as AeSegError
 from .core.errors import AssumptionWarning as AssumptionWarning
 from .core.errors import DriftWarning as DriftWarning
 from .core.errors import ImageReadError as ImageReadError
+from .core.errors import JobError as JobError
 from .core.errors import MissingExtraError as MissingExtraError
 from .core.errors import ModelFileError as ModelFileError
 from .core.errors import OutOfMemoryError as OutOfMemoryError
 from .core.progress import Progress as Progress
 from .core.progress import Report as Report
 from .core.progress import progress_bar as progress_bar
+from .distribute.folder import Folder as Folder
+from .distribute.folder import Outcome as Outcome
+from .distribute.folder import write_summary as write_summary
+from .distribute.workers import Workers as Workers
 from .explore.exploration import Exploration as Exploration
 from .gui.session import Session as Session
 from .gui.session import current as current
@@ -40,6 +45,8 @@ from .images.stack import Image as Image
 from .images.stack import Stack as Stack
 from .images.stack import read as read
 from .report.page import write_report as write_report
+from .segmenter.job import Done as Done
+from .segmenter.job import Job as Job
 from .segmenter.measures import measure as measure
 from .segmenter.measures import shares as shares
 from .segmenter.objects import Objects as Objects

@@ -45,6 +45,12 @@ def test_an_image_that_does_not_fit_is_labelled_in_smaller_blocks(segmenter, ban
     np.testing.assert_array_equal(found.labels, segmenter.apply(bands).labels)
 
 
+@pytest.mark.filterwarnings("ignore::napari_ae_seg.core.errors.AssumptionWarning")
+def test_a_block_of_a_job_that_does_not_fit_is_labelled_in_smaller_ones(segmenter, bands, tmp_path):
+    found = segmenter.apply(narrow(bands, 250 * 250), out=tmp_path / "l.zarr")
+    np.testing.assert_array_equal(found.labels[:], segmenter.apply(bands).labels)
+
+
 def test_it_says_that_it_goes_on_with_blocks(segmenter, bands):
     with pytest.warns(ae.AssumptionWarning, match="memory ran out") as told:
         segmenter.apply(narrow(bands, 250 * 250))

@@ -369,8 +369,8 @@ def test_what_is_too_large_for_memory_is_labeled_block_by_block(fitted, stack, s
     monkeypatch.setattr(segmenter, "IN_MEMORY", 100)
     assert np.array_equal(fitted.apply(stack).labels, segments.labels)
     assert fitted.cut(9).apply(stack).labels.max() == 9
-    regions = ae.Segmenter.fit(fitted.model, stack, ae.SegmentationConfig(n_clusters=3, method="regions"))
-    with pytest.raises(ValueError, match="too large for regions: choose another method"):
+    regions = ae.Segmenter.fit(fitted.model, stack, ae.SegmentationConfig(method="regions"))
+    with pytest.raises(ValueError, match=r"too large for its regions .*: give out='labels.zarr'"):
         regions.apply(stack)
 
 

@@ -66,6 +66,11 @@ class Talk:
             raise AeSegError("the labels are written, what is listed above is not")
 
     @property
+    def asked_of_images(self) -> list[str]:
+        """How images are read, as a person asked for it."""
+        return [str(self._fields.get(name)) for name in ("axes", "spacing", "channels", "roi")]
+
+    @property
     def reports(self) -> bool:
         """Whether an account of the run is asked for."""
         return self._path is not None

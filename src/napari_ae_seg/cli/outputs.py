@@ -37,6 +37,7 @@ ENDINGS: dict[str, tuple[str, ...]] = {
     "--checkpoint": (".aeseg",),
     "--table": TABLES,
     "--shares": TABLES,
+    "--summary": (".csv",),
     "--report": (".json",),
 }
 """The endings that an output of each option may have, so that no image is overwritten by a slip."""

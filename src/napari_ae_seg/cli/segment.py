@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_ae_seg.config import (
+    Config,
     NetworkConfig,
     ObjectsConfig,
     PartingName,
@@ -29,11 +31,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_ae_seg.autoencoder.model import Autoencoder
+    from napari_ae_seg.distribute.workers import Workers
     from napari_ae_seg.images.stack import Image, Stack
     from napari_ae_seg.segmenter.segmenter import Segmenter
     from napari_ae_seg.segmenter.segments import Segments
     from napari_ae_seg.segmenter.tracks import Tracks
 
+MOST_SAID = 20
+"""Segments of an image that are said; the table holds all."""
 OBJECT_SIZE = str(ObjectsConfig.model_fields["min_size"].description)
 
 
@@ -57,6 +62,7 @@ def segment(
             "Write single objects: what touches, parted where narrow or dark.", value="components|distance|intensity"
         ),
     ] = None,
+    summary: Annotated[Path | None, option("Write shares, objects and failures, a row per image, here (.csv).")] = None,
     object_labels: Annotated[str | None, option("Segments that hold objects, such as 2,3.", value="NUMBERS")] = None,
     object_min_size: Annotated[int, option(OBJECT_SIZE, value="NUMBER", min=0)] = 0,
     tracks: Annotated[
@@ -80,6 +86,20 @@ def segment(
             "A label image of strokes on the first of IMAGES, again for the second: the rest follows.", panel="Model"
         ),
     ] = None,
+    workers: Annotated[
+        int, option("Share the work among this many processes.", panel="Many processes", value="NUMBER", min=0)
+    ] = 0,
+    scheduler: Annotated[
+        str | None,
+        option("Share it among the workers of this dask scheduler.", panel="Many processes", value="ADDRESS"),
+    ] = None,
+    dashboard: Annotated[
+        bool, switch("Serve a page of what the workers do.", "--dashboard", panel="Many processes")
+    ] = False,
+    part: Annotated[
+        str | None,
+        option("Do part I of N only, such as 0/8: for job arrays.", panel="Many processes", value="I/N"),
+    ] = None,
     **fields: Any,
 ) -> None:
     """Segment IMAGES and write labels; nothing but an image is needed."""
@@ -99,7 +119,9 @@ def segment(
         raise typer.BadParameter(f"--tracks: its file ends in {' or '.join(TABLES)}, got {tracks.name}")
     parting = ObjectsConfig(method=objects, min_size=object_min_size) if objects else None
     wished = numbers(object_labels, int, "--object-labels")
-    files = label_files(images, out)
+    files, share = label_files(images, out), _share(part)
+    shared = bool(workers or scheduler or share[1] > 1)
+    _check_sharing(files, shared, share, model, shares, tracks)
     _check_probabilities(images, probabilities)
     with Talk("segment", fields) as talk:
         results: dict[str, Sequence[Path | None]] = {
@@ -109,6 +131,7 @@ def segment(
             "--shares": [shares],
             "--tracks": [tracks],
             "--probabilities": [probabilities],
+            "--summary": [summary],
         }
         talk.check([*images, model, *(strokes or [])], results)
         check_tables(table, shares, tracks)
@@ -122,31 +145,33 @@ def segment(
         if learning is not None:
             talk.say(trains(learns, bool(finetune), stack.ndim, config))
         talk.expect(stack, learning, network, config.n_clusters)
-        if model:
+        flags = [model, *(strokes or [])], [refit, finetune, rescale, learns]
+        asked = _asked(stack, talk, *flags, network, training, config) if len(files) == 1 else ""
+        known = _before(out, asked, config, talk)
+        if known is not None:
+            segmenter = known
+        elif model:
             segmenter = _loaded(model, stack, config, refit, fields, talk)
         else:
             segmenter = _fitted(stack, network, learning, config, bool(finetune), talk)
         talk.say(segmenter.sentence)
-        if painted:
+        if painted and known is None:
             segmenter = _guided(segmenter, stack, painted, talk)
         if save_model:
             with talk.apart():
                 segmenter.save(save_model)
                 talk.say(f"model: {save_model}")
         _account(segmenter, talk)
-        what = _Wanted(parting, wished, rescale, table is not None, tracks is not None, probabilities)
-        written = _label(segmenter, stack, files, talk, what)
-        if table:
+        what = _Wanted(parting, wished, rescale, table is not None, tracks is not None, probabilities, share, asked)
+        with _sharing(workers, scheduler, dashboard, talk) as those:
+            if len(files) > 1 and (shared or summary):
+                written = _label_folder(segmenter, stack, files, talk, what, those)
+            else:
+                written = _label(segmenter, stack, files, talk, what, those)
+        if summary:
             with talk.apart():
-                Table.stacked([one.table for one in written]).save(table)
-        if shares:
-            from napari_ae_seg.segmenter.measures import shares as shares_of
-
-            with talk.apart():
-                shares_of([one.segments for one in written]).save(shares)
-        if tracks:
-            with talk.apart():
-                _write_tracks(tracks, written)
+                _write_summary(summary, written, talk, segmenter.edits.names)
+        _write_tables(written, talk, table, shares, tracks)
         talk.say_cost()
 
 
@@ -254,53 +279,97 @@ class _Wanted:
     measured: bool
     tracked: bool
     probabilities: Path | None
+    share: tuple[int, int] = (0, 1)
+    """The part of the blocks or images that is done, and of how many parts"""
+    asked: str = ""
+    """What the segmenter was fitted for"""
 
 
 @dataclass(frozen=True)
 class _Written:
     """What was written of one image."""
 
-    segments: Segments
+    number: int
+    name: str
+    file: Path
     table: dict[str, list[Any]]
+    segments: Segments | None = None
+    """Without its labels"""
+    objects: int | None = None
     tracks: Tracks | None = None
+    shares: dict[str, float] | None = None
 
 
-def _label(segmenter: Segmenter, stack: Stack, files: dict[Path, Path], talk: Talk, wanted: _Wanted) -> list[_Written]:
+def _label(
+    segmenter: Segmenter, stack: Stack, files: dict[Path, Path], talk: Talk, wanted: _Wanted, workers: Workers | None
+) -> list[_Written]:
     """Writes the labels of every image, or its objects."""
     from napari_ae_seg.images.batch import CARRIED_ON
 
     written = []
-    for image, place in zip(stack.images, talk.places, strict=True):
+    for number, (image, place) in enumerate(zip(stack.images, talk.places, strict=True)):
         try:
             with talk.account.stage("label"):
-                one = _write(segmenter, image, files[place], talk, wanted)
+                one = _write(segmenter, image, number, files[place], talk, wanted, workers)
+        except KeyboardInterrupt:
+            if Path(f"{files[place]}.partial").exists():
+                talk.say(f"what is done stays in {files[place]}.partial: the same command goes on there")
+            raise
         except CARRIED_ON as error:
             if len(files) == 1:
                 raise
             talk.failures[place] = " ".join(str(error).split())
             continue
+        if one is None:
+            talk.say(f"this part is done: without --part the command completes {files[place].name} when all parts are")
+            continue
+        assert one.segments is not None  # they were written here
+        nothing = np_nothing()  # they are written: those of many images would fill the memory
         named = {"image": [image.name] * len(one.table["index"]), **one.table}
-        nothing = one.segments.labels[..., :0]  # they are written: those of many images would fill the memory
         written.append(replace(one, segments=replace(one.segments, labels=nothing, confidence=nothing), table=named))
-        talk.say(f"{files[place]}: {_summary(one, wanted.parting is not None)}")
+        talk.say(f"{files[place]}: {_summary(one)}")
         talk.account.facts.setdefault("labels", []).append({"path": str(files[place]), "table": one.table})
     return written
 
 
-def _write(segmenter: Segmenter, image: Image, path: Path, talk: Talk, wanted: _Wanted) -> _Written:
-    """Writes the labels of one image, or its objects; what is streamed to a zarr is not measured in full."""
-    from napari_ae_seg.images.formats.ngff import home_of, open_zarr_labels
+def np_nothing() -> np.ndarray:
+    """Labels of no pixel."""
+    import numpy
+
+    return numpy.zeros(0, numpy.uint8)
+
+
+def _write(
+    segmenter: Segmenter,
+    image: Image,
+    number: int,
+    path: Path,
+    talk: Talk,
+    wanted: _Wanted,
+    workers: Workers | None,
+) -> _Written | None:
+    """Writes the labels of one image, or its objects; what is streamed to a zarr is not measured in full.
+
+    None if others do parts of it, too.
+    """
+    from napari_ae_seg.distribute.folder import by_block
     from napari_ae_seg.images.formats.write import write_labels
 
-    if wanted.parting is None and (path.suffix == ".zarr" or home_of(path)):
-        with open_zarr_labels(path, image) as out:
-            segments = segmenter.apply_to(image, out.array, talk.report, wanted.rescale)
-            out.legend = segments.legend
-        _write_probabilities(wanted.probabilities, segments, talk)
-        return _Written(segments, segments.table)
+    found: Any
+    if by_block(segmenter, image, path, wanted.parting, wanted.rescale) and not wanted.tracked:
+        from napari_ae_seg.segmenter.job import Job
+
+        how: dict[str, Any] = {"objects": wanted.parting, "labels": wanted.labels, "share": wanted.share}
+        job = Job(segmenter, image, path, workers=workers, asked=wanted.asked, **how).run(talk.report)
+        if wanted.share[1] > 1:
+            return None
+        found = job.found or job.segments
+        _write_probabilities(wanted.probabilities, job.segments, talk)
+        count = job.found.count if job.found else None
+        return _Written(number, image.name, path, dict(found.table), job.segments, count)
     segments = segmenter.apply_to(image, None, talk.report, wanted.rescale)
     _write_probabilities(wanted.probabilities, segments, talk)
-    found: Any = segments.objects(image, wanted.labels, wanted.parting) if wanted.parting else segments
+    found = segments.objects(image, wanted.labels, wanted.parting) if wanted.parting else segments
     tracks = None
     if wanted.tracked:
         from napari_ae_seg.segmenter.tracks import track
@@ -316,7 +385,60 @@ def _write(segmenter: Segmenter, image: Image, path: Path, talk: Talk, wanted: _
             table = measure(found, image)
     legend = segments.legend_of(found) if wanted.parting else segments.legend
     write_labels(path, found.labels, image, legend)
-    return _Written(segments, table, tracks)
+    return _Written(number, image.name, path, table, segments, found.count if wanted.parting else None, tracks)
+
+
+def _label_folder(
+    segmenter: Segmenter, stack: Stack, files: dict[Path, Path], talk: Talk, wanted: _Wanted, workers: Workers | None
+) -> list[_Written]:
+    """Writes the labels of every image as one job, which goes on where it was stopped."""
+    from napari_ae_seg.distribute.folder import Folder
+
+    written, outs = [], [files[place] for place in talk.places]
+    how: dict[str, Any] = {"objects": wanted.parting, "labels": wanted.labels, "share": wanted.share}
+    with talk.account.stage("label"):
+        for done in Folder(segmenter, stack, outs, workers=workers, rescale=wanted.rescale, report=talk.report, **how):
+            if done.failure:
+                talk.failures[talk.places[done.number]] = done.failure
+                continue
+            named = {"image": [done.name] * len(done.table["index"]), **done.table}
+            one = _Written(done.number, done.name, Path(done.file), named, None, done.objects, None, done.shares)
+            written.append(one)
+            talk.say(f"{done.file}: {_summary(one)}")
+            talk.account.facts.setdefault("labels", []).append({"path": done.file, "table": done.table})
+    return sorted(written, key=lambda one: one.number)
+
+
+def _write_tables(
+    written: Sequence[_Written], talk: Talk, table: Path | None, shares: Path | None, tracks: Path | None
+) -> None:
+    """Writes the tables that were asked for."""
+    if table:
+        with talk.apart():
+            Table.stacked([one.table for one in written]).save(table)
+    if shares:
+        from napari_ae_seg.segmenter.measures import shares as shares_of
+
+        with talk.apart():
+            shares_of([one.segments for one in written if one.segments is not None]).save(shares)
+    if tracks:
+        with talk.apart():
+            _write_tracks(tracks, written)
+
+
+def _write_summary(path: Path, written: Sequence[_Written], talk: Talk, names: dict[int, str]) -> None:
+    """Writes a row for every image: what it is made of, or why it could not be done."""
+    from napari_ae_seg.distribute.folder import Outcome, write_summary
+
+    outcomes = []
+    for one in written:
+        shares = one.shares
+        if shares is None and one.segments is not None:
+            table = one.segments.table
+            shares = {str(n): share for n, share in zip(table["index"], table["share"], strict=True)}
+        outcomes.append(Outcome(one.number, one.name, str(one.file), {}, shares or {}, one.objects))
+    failed = [Outcome(len(talk.places), path.stem, "", failure=why) for path, why in talk.failures.items()]
+    write_summary(path, [*outcomes, *failed], names)
 
 
 def _check_probabilities(images: Sequence[Path], out: Path | None) -> None:
@@ -344,16 +466,85 @@ def _write_tracks(path: Path, written: Sequence[_Written]) -> None:
     """Writes the tracks of all images as one table, or those of the only one as a folder."""
     found = [(one, one.tracks) for one in written if one.tracks is not None]
     if path.suffix:
-        Table.stacked([{"image": [one.segments.name] * held.table.count, **held.table} for one, held in found]).save(
-            path
-        )
+        Table.stacked([{"image": [one.name] * held.table.count, **held.table} for one, held in found]).save(path)
         return
     for number, (one, held) in enumerate(found):
-        held.to_ctc(path if len(found) == 1 else path / f"{number + 1}_{one.segments.name}")
+        held.to_ctc(path if len(found) == 1 else path / f"{number + 1}_{one.name}")
 
 
-def _summary(one: _Written, objects: bool) -> str:
-    if objects:
-        return str(one.tracks) if one.tracks else f"{len(one.table['index'])} objects"
-    named = zip(one.segments.table["name"], one.segments.table["share"], strict=True)
-    return ", ".join(f"{name} {share:.1%}" for name, share in named)
+def _summary(one: _Written) -> str:
+    if one.tracks:
+        return str(one.tracks)
+    if one.objects is not None:
+        return f"{one.objects} objects"
+    named = list(zip(one.table["name"], one.table["share"], strict=True))
+    left = len(named) - MOST_SAID
+    said = ", ".join(f"{name} {share:.1%}" for name, share in named[:MOST_SAID])
+    return said + (f" and {left} more" if left > 0 else "")
+
+
+def _before(out: Path, asked: str, config: SegmentationConfig, talk: Talk) -> Segmenter | None:
+    """The segmenter of a job that was stopped while it wrote `out`, if it was fitted for what is `asked` now."""
+    from napari_ae_seg.segmenter.job import fitted_before
+    from napari_ae_seg.segmenter.segmenter import Segmenter
+
+    path = fitted_before(out, asked)
+    if path is None:
+        return None
+    talk.say(f"going on with {out.name}, with the clusters that were fitted before")
+    return Segmenter.load(path).on(config.device)
+
+
+@contextmanager
+def _sharing(count: int, scheduler: str | None, dashboard: bool, talk: Talk) -> Iterator[Workers | None]:
+    """The workers that were asked for, if any."""
+    if not (count or scheduler):
+        yield None
+        return
+    from napari_ae_seg.distribute.workers import Workers
+
+    with Workers(count, scheduler or "", dashboard=dashboard) as workers:
+        talk.say(f"{len(workers)} workers" + (f"; what they do: {workers.url}" if dashboard else ""))
+        yield workers
+
+
+def _check_sharing(
+    files: dict[Path, Path],
+    shared: bool,
+    share: tuple[int, int],
+    model: Path | None,
+    shares: Path | None,
+    tracks: Path | None,
+) -> None:
+    """Wrong usage unless what is asked for can be shared."""
+    if share[1] > 1 and not model:
+        raise typer.BadParameter("--part: all parts are labelled with the same clusters; give a --model with clusters")
+    if shared and len(files) == 1 and next(iter(files.values())).suffix != ".zarr":
+        raise typer.BadParameter("--out: several processes write one image to a name that ends in .zarr only")
+    if shared and (tracks or (shares and len(files) > 1)):
+        raise typer.BadParameter("--tracks and --shares are not made by several processes; --summary is")
+
+
+def _share(part: str | None) -> tuple[int, int]:
+    """Which part of how many is asked for.
+
+    >>> _share("2/8"), _share(None)
+    ((2, 8), (0, 1))
+    """
+    if part is None:
+        return 0, 1
+    first, _, count = part.partition("/")
+    if not (first.isdecimal() and count.isdecimal() and int(first) < int(count)):
+        raise typer.BadParameter(f"--part: a number below that of the parts is expected, such as 0/8, got {part}")
+    return int(first), int(count)
+
+
+def _asked(stack: Stack, talk: Talk, read: Sequence[Path | None], flags: Sequence[Any], *configs: Config | None) -> str:
+    """What a segmenter that is about to be fitted is known again by."""
+    import hashlib
+
+    from napari_ae_seg.segmenter.job import digest, print_of
+
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in read if path]
+    settings = [config.model_dump(mode="json") if config else None for config in configs]
+    return digest(sums, list(flags), settings, talk.asked_of_images, [print_of(image) for image in stack.images])

@@ -17,6 +17,10 @@ class DestinationError(AeSegError):
     """A result cannot be written where it should go: its text says why, and what would work."""
 
 
+class JobError(AeSegError):
+    """A long job cannot go on where it stopped: its text says why, and what would work."""
+
+
 class MissingExtraError(AeSegError):
     """A file or option needs an optional dependency; its text names the extra to install."""
 

@@ -86,15 +86,19 @@ def whole_folder(path: str | os.PathLike[str], replaces: Callable[[Path], bool] 
         raise _sentence(path, error) from error
     try:
         yield temporary
-        for held, _, files in os.walk(temporary, topdown=False):
-            for file in files:
-                _flush(Path(held, file))
-            _flush(Path(held))
-        _exchange(temporary, path, replaces)
+        _put(temporary, path, replaces)
     except OSError as error:
         raise _sentence(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def put_folder(folder: Path, path: str | os.PathLike[str], replaces: Callable[[Path], bool] = lambda _: False) -> None:
+    """Give `folder`, which a long job filled, the name `path`; what is there is replaced as `replaces` says."""
+    try:
+        _put(folder, _target(path), replaces)
+    except OSError as error:
+        raise _sentence(Path(path), error) from error
 
 
 def restore(path: Path) -> None:
@@ -118,6 +122,15 @@ def restore_all(folder: Path) -> None:
     for _, found in _hidden(folder):
         if found["what"] == "old":
             restore(folder / found["name"])
+
+
+def _put(folder: Path, path: Path, replaces: Callable[[Path], bool]) -> None:
+    """Flush all of `folder` to the disk and rename it."""
+    for held, _, files in os.walk(folder, topdown=False):
+        for file in files:
+            _flush(Path(held, file))
+        _flush(Path(held))
+    _exchange(folder, path, replaces)
 
 
 def _exchange(temporary: Path, path: Path, replaces: Callable[[Path], bool]) -> None:

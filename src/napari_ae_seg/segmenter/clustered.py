@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -16,8 +14,10 @@ from torch import Tensor
 from napari_ae_seg.autoencoder.encode import scaled
 from napari_ae_seg.core import filters
 from napari_ae_seg.images.axes import Region
+from napari_ae_seg.images.tiles import padded
 
 from . import smooth
+from .label import whole_of, within
 
 if TYPE_CHECKING:
     from napari_ae_seg.features.space import FeatureSpace
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
     from .label import Sample
     from .small_clusters import WeightedClusters
-
 SCORES = 256 * 2**20
-"""Bytes of scores above which they are kept in a temporary file."""
+"""Bytes of scores up to which those of a whole sample are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,44 +83,47 @@ class ByCluster:
         """Smoothing, sharpening and what favours small clusters."""
         return self.smoothing, self.sharpen, self.clusters.added, self.clusters.blunt
 
-    @contextmanager
-    def prepared(self, sample: Sample) -> Iterator[Scores]:
-        """The scores of every cluster in every cell of the grid; in a temporary file if there are very many."""
-        with _stored((self.k, *(-(-size // self.grid) for size in sample.space))) as scores:
-            for tile, features in sample.blocks():
-                space = tuple(part.stop - part.start for part in tile.outer)
-                part = self._on_grid(self.scores(features), space)
-                scores.write(scaled(tile.core, self.grid)[1:], part[scaled(tile.inner, self.grid)])
-            yield scores
+    def prepared(self, sample: Sample) -> Scores:
+        """The scores of every cluster in every cell of the grid of a sample."""
+        return Scores(self, sample)
 
-    def labels(self, known: Scores, region: Region, raw: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and confidence of a region of native values `raw`: (*region) each."""
-        scores = known.read(scaled(region, self.grid)[1:]).to(self.device)
+    def labels(
+        self, known: Scores, around: Region, raw: np.ndarray, region: Region, /
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Labels and confidence of a region, (*region) each; `raw` are the native values `around` it."""
+        scores = known.read(around).to(self.device)
         valid = torch.from_numpy(self.normalizer.valid(raw)).to(scores.device)
         data = filters.coverage(valid, [self.grid] * valid.ndim)
         weight = None if bool(valid.all()) else (data > 0).float()
+        sure = self._calibrated(scores, weight)
         q = smooth.mean_field(scores, self.strength, self.sigma, weight)
-        q = smooth.upsample(q, self.grid, raw.shape[1:])
+        # from here on only what is near counts: pixels are many, cells few
+        near = padded(region, self._near, tuple(one.stop for one in around), self.grid)
+        inner, cells = within(near, around), scaled(within(near, around), self.grid)
+        size = tuple(one.stop - one.start for one in near)
+        q, sure = (smooth.upsample(part[cells], self.grid, size) for part in (q, sure))
         if self.sharpen:
-            image = torch.from_numpy(self.normalizer.standard(raw)).to(q.device).mean(0)
+            image = torch.from_numpy(self.normalizer.standard(raw[(slice(None), *inner)])).to(q.device).mean(0)
             q = self.sharpened(q, image)
+        core = within(region, near)
+        q, sure, valid = q[(slice(None), *core)], sure[(slice(None), *core)], valid[inner][core]
         label = q.max(0).indices
-        confidence = self._calibrated(scores, weight, raw.shape[1:]).gather(0, label[None])[0]
+        confidence = sure.gather(0, label[None])[0]
         labels = torch.where(valid, label + 1, 0).to(torch.int32)
         return labels.cpu().numpy(), (confidence.clamp(0, 1) * valid).cpu().numpy()
 
     def probabilities(self, known: Scores, region: Region, raw: np.ndarray) -> np.ndarray:
         """Probability of every label in a region of native values `raw`, (K, *region); 0 where there is no data."""
-        scores = known.read(scaled(region, self.grid)[1:]).to(self.device)
+        scores = known.read(region).to(self.device)
         valid = torch.from_numpy(self.normalizer.valid(raw)).to(scores.device)
         weight = None if bool(valid.all()) else (filters.coverage(valid, [self.grid] * valid.ndim) > 0).float()
-        found: np.ndarray = (self._calibrated(scores, weight, raw.shape[1:]).clamp(0, 1) * valid).cpu().numpy()
+        chances = smooth.upsample(self._calibrated(scores, weight), self.grid, raw.shape[1:])
+        found: np.ndarray = (chances.clamp(0, 1) * valid).cpu().numpy()
         return found
 
-    def _calibrated(self, scores: Tensor, weight: Tensor | None, space: Sequence[int]) -> Tensor:
-        """Probabilities (K, *space): before mean-field, which makes memberships 0 or 1 almost everywhere."""
-        q = filters.smooth(torch.softmax(self.sharpness * scores, 0), self.sigma, weight)
-        return smooth.upsample(q, self.grid, space)
+    def _calibrated(self, scores: Tensor, weight: Tensor | None) -> Tensor:
+        """Probabilities (K, *grid): before mean-field, which makes memberships 0 or 1 almost everywhere."""
+        return filters.smooth(torch.softmax(self.sharpness * scores, 0), self.sigma, weight)
 
     def scores(self, features: Tensor) -> Tensor:
         """Log memberships (K, *grid) of features (F, *grid)."""
@@ -131,54 +133,38 @@ class ByCluster:
         """Memberships (K, *space) whose borders follow the edges of `image` (*space)."""
         return self.clusters.blunted(smooth.sharpen(memberships, image, self.anisotropy), memberships)
 
-    def _on_grid(self, scores: Tensor, space: tuple[int, ...]) -> Tensor:
+    @property
+    def _near(self) -> int:
+        """Pixels around a pixel that its label depends on, once memberships have been smoothed."""
+        return self.grid + (smooth.sharpen_halo() if self.sharpen else 0)
+
+    def on_grid(self, scores: Tensor, space: tuple[int, ...]) -> Tensor:
         """Scores are found where the features are and interpolated to the grid, so that borders stay smooth."""
         ndim = len(space)
         return filters.resample(scores, [self.space.grid] * ndim, [self.grid] * ndim, space)
 
 
-class Scores(Protocol):
-    """Scores (K, *grid) of one sample."""
+@dataclass(frozen=True)
+class Scores:
+    """Scores (K, *grid) of one sample: found once if its features are kept and they are few, else where read."""
+
+    strategy: ByCluster
+    sample: Sample
 
     def read(self, region: Region) -> Tensor:
-        """The scores of a region of the grid."""
+        """The scores of a region of the sample that starts at a multiple of the grid."""
+        grid = self.strategy.grid
+        if self.sample.held and 4 * self.strategy.k * math.prod(self.sample.space) <= SCORES * grid ** len(region):
+            return self._whole[scaled(region, grid)]
+        scores, outer = self._found(region)
+        return scores[scaled(within(region, outer), grid)]
 
-    def write(self, region: Region, scores: Tensor) -> None:
-        """Keeps the scores of a region of the grid."""
+    @cached_property
+    def _whole(self) -> Tensor:
+        return self._found(whole_of(self.sample.space))[0]
 
-
-@dataclass
-class _InMemory:
-    whole: Tensor
-
-    def read(self, region: Region) -> Tensor:
-        return self.whole[(slice(None), *region)]
-
-    def write(self, region: Region, scores: Tensor) -> None:
-        if scores.shape == self.whole.shape:
-            self.whole = scores
-        else:
-            self.whole[(slice(None), *region)] = scores
-
-
-@dataclass
-class _OnDisk:
-    array: Any
-
-    def read(self, region: Region) -> Tensor:
-        return torch.from_numpy(np.asarray(self.array[(slice(None), *region)]))
-
-    def write(self, region: Region, scores: Tensor) -> None:
-        self.array[(slice(None), *region)] = scores.cpu().numpy()
-
-
-@contextmanager
-def _stored(size: tuple[int, ...]) -> Iterator[Scores]:
-    if 4 * math.prod(size) <= SCORES:
-        yield _InMemory(torch.zeros(size))
-        return
-    import zarr
-
-    with tempfile.TemporaryDirectory(prefix="napari-ae-seg-") as folder:
-        chunks = (size[0], *(min(s, 128) for s in size[1:]))
-        yield _OnDisk(zarr.create_array(folder, shape=size, chunks=chunks, dtype="float32"))
+    def _found(self, region: Region) -> tuple[Tensor, Region]:
+        """Scores of a region and what is around it, and where that is."""
+        features, outer = self.sample.cells(region)
+        space = tuple(part.stop - part.start for part in outer)
+        return self.strategy.on_grid(self.strategy.scores(features), space), outer

@@ -46,15 +46,19 @@ class Finish:
 
     def __call__(self, block: Block) -> np.ndarray:
         """Segments of the block without its halo: (*core) int32."""
-        segments = self._segments(block)
-        if self.config.surround and not self.guided and block.whole and len(block.raw) == 3:
-            segments = fill_surround(segments, dark_surround(self.normalizer.unit(block.raw)))
-        features = block.sample.features(block.tile.outer) if self.edits.splits and not self.guided else None
-        segments = tidy(self.edits.apply(segments, features), self.config, block.cut)[block.tile.inner]
+        segments = self.outer(block)[block.tile.inner]
         if self.painted is not None:
             drawn = self.painted[block.n][block.tile.core]
             segments = np.where(drawn >= 0, drawn, segments)
         return segments.astype(np.int32)
+
+    def outer(self, block: Block) -> np.ndarray:
+        """Segments of the block and what is around it, before anything was painted: (*outer)."""
+        segments = self._segments(block)
+        if self.config.surround and not self.guided and block.whole and len(block.raw) == 3:
+            segments = fill_surround(segments, dark_surround(self.normalizer.unit(block.raw)))
+        features = block.sample.features(block.tile.outer) if self.edits.splits and not self.guided else None
+        return tidy(self.edits.apply(segments, features), self.config, block.cut)
 
     def _segments(self, block: Block) -> np.ndarray:
         if self.finer is not None:

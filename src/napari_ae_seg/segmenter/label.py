@@ -3,15 +3,17 @@
 A strategy looks at a whole sample of an image first, then labels any block of it. What follows is the same for all
 strategies and stands in `finish`. An image in memory is one block, and what a strategy found of it is kept, so that
 editing segments answers at once; a larger image is labelled block by block, and its features are never held whole.
+What a block's labels are follows from the pixels in and around it alone, so blocks may be labelled in any order, by
+any process, and again after one was lost.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 IN_MEMORY = 64_000_000
 """Voxels up to which an image is labelled in memory."""
+SMALLEST_BLOCK = 64
+"""Pixels along a block that is tried last when memory runs out; what lies around it costs more than it does."""
 
 
 class Strategy(Protocol):
@@ -50,7 +54,7 @@ class Strategy(Protocol):
 
     @property
     def whole(self) -> bool:
-        """Whether it needs an image in memory."""
+        """Whether what it finds in an image in one piece is better than what it finds block by block."""
 
     @property
     def margin(self) -> int:
@@ -68,11 +72,11 @@ class Strategy(Protocol):
     def settings(self) -> object:
         """The settings of its labels."""
 
-    def prepared(self, sample: Sample) -> AbstractContextManager[Any]:
-        """What has to be known of a whole sample before any block of it is labelled."""
+    def prepared(self, sample: Sample) -> Any:
+        """What has to be known of a sample before any block of it is labelled."""
 
-    def labels(self, known: Any, region: Region, raw: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
-        """Labels (0: no data) and confidence of a region of native values `raw`: (*region) each."""
+    def labels(self, known: Any, around: Region, raw: np.ndarray, region: Region, /) -> tuple[np.ndarray, np.ndarray]:
+        """Labels (0: no data) and confidence of a region, (*region) each; `raw` are the native values `around` it."""
 
 
 class Sample(Protocol):
@@ -82,11 +86,15 @@ class Sample(Protocol):
     def space(self) -> tuple[int, ...]:
         """Its size."""
 
+    @property
+    def held(self) -> bool:
+        """Whether its features are kept in memory."""
+
     def raw(self, region: Region) -> np.ndarray:
         """Native values (C, *region)."""
 
-    def blocks(self) -> Iterator[tuple[Tile, Tensor]]:
-        """Blocks that cover it, with the features (F, *outer / grid) of each."""
+    def cells(self, region: Region) -> tuple[Tensor, Region]:
+        """Features (F, *outer / grid) of a region and what is around it, and where that is."""
 
     def features(self, region: Region) -> np.ndarray:
         """Features (F, *region) of every pixel of a region that starts at a multiple of the grid."""
@@ -103,7 +111,7 @@ class Block:
     sample: Sample
     tile: Tile
     raw: np.ndarray
-    """(C, *outer) native values."""
+    """(C, *outer) native values"""
     labels: np.ndarray
     confidence: np.ndarray
 
@@ -146,6 +154,9 @@ class Held:
     maps: Tensor
     """(F, *space / grid)"""
     grid: int
+    margin: int = 0
+    """Pixels around a region whose features are wanted, too."""
+    held: ClassVar[bool] = True
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -156,10 +167,10 @@ class Held:
         """Native values (C, *region)."""
         return self.prepared.raw[self.n][(slice(None), *region)]
 
-    def blocks(self) -> Iterator[tuple[Tile, Tensor]]:
-        """The one block that covers it, with its features."""
-        whole = tuple(slice(0, size) for size in self.space)
-        yield Tile(whole, whole, whole), self.maps
+    def cells(self, region: Region) -> tuple[Tensor, Region]:
+        """Features of a region and of what is around it, and where that is."""
+        outer = padded(region, self.margin + self.grid, self.space, self.grid)
+        return self.maps[scaled(outer, self.grid)], outer
 
     def features(self, region: Region) -> np.ndarray:
         """Features (F, *region) of every pixel."""
@@ -182,7 +193,7 @@ class Streamed:
     reader: FeatureReader
     image: Image
     n: int
-    report: Report
+    held: ClassVar[bool] = False
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -193,10 +204,9 @@ class Streamed:
         """Native values (C, *region)."""
         return self.image.block(self.n, region)
 
-    def blocks(self) -> Iterator[tuple[Tile, Tensor]]:
-        """Blocks that cover it, with the features of each."""
-        for tile, maps in self.reader.encoded(self.image, self.n, self.report):
-            yield tile, self.reader.space.transform(maps)
+    def cells(self, region: Region) -> tuple[Tensor, Region]:
+        """Features of a region and what is around it, and where that is: they are made anew, for they are not kept."""
+        return self.reader.cells(self.image, self.n, region)
 
     def features(self, region: Region) -> np.ndarray:
         """Features (F, *region) of every pixel: they are made once more, for they are not kept."""
@@ -230,7 +240,7 @@ class FeatureReader:
 
     def prepared(self, image: Image, report: Report) -> Prepared:
         """The pixels and features of `image`, to be labelled many times."""
-        whole = tuple(slice(0, size) for size in image.shape[2:])
+        whole = whole_of(image.shape[2:])
         return Prepared(image, [image.block(n, whole) for n in range(image.shape[0])], self.features(image, report))
 
     def features(self, image: Image, report: Report) -> list[Tensor]:
@@ -247,12 +257,15 @@ class FeatureReader:
 
     def pixels(self, image: Image, n: int, region: Region) -> Tensor:
         """Features (F, *region) of every pixel of a region of sample `n` that starts at a multiple of the grid."""
+        cells, outer = self.cells(image, n, region)
+        whole = spread(cells, self.space.grid, tuple(one.stop - one.start for one in outer))
+        return whole[(slice(None), *within(region, outer))]
+
+    def cells(self, image: Image, n: int, region: Region) -> tuple[Tensor, Region]:
+        """Features (F, *outer / grid) of a region of sample `n` and of what they need around it, and where that is."""
         halo, align = self._around(self.space.sources)
         outer = padded(region, halo, image.shape[2:], align)
-        raw = image.block(n, outer)
-        whole = spread(self.space.transform(self._maps(raw, self.space.sources)), self.space.grid, raw.shape[1:])
-        inner = (slice(r.start - o.start, r.stop - o.start) for r, o in zip(region, outer, strict=True))
-        return whole[(slice(None), *inner)]
+        return self.space.transform(self._maps(image.block(n, outer), self.space.sources)), outer
 
     def latents(self, image: Image, report: Report) -> list[Tensor]:
         """Per sample of `image` the latent map (latents, *space / stride) on the CPU, as the network gives it."""
@@ -280,44 +293,92 @@ class FeatureReader:
 
 def in_memory(prepared: Prepared, features: list[Tensor], strategy: Strategy, report: Report) -> Iterator[Block]:
     """Every sample of a prepared image as one labelled block; `features` are those that the strategy looks at."""
-    samples = [Held(prepared, n, maps, strategy.space.grid) for n, maps in enumerate(features)]
+    samples = [Held(prepared, n, maps, strategy.space.grid, strategy.margin) for n, maps in enumerate(features)]
 
     def find() -> list[tuple[np.ndarray, np.ndarray]]:
         return [_one_piece(sample, n, len(samples), strategy, report) for n, sample in enumerate(samples)]
 
     found = prepared.found.get(strategy.parts, strategy.settings, find)
     for sample, (labels, confidence) in zip(samples, found, strict=True):
-        (tile, _), raw = next(sample.blocks()), prepared.raw[sample.n]
-        yield Block(sample.n, sample, tile, raw, labels, confidence)
+        whole = whole_of(sample.space)
+        yield Block(sample.n, sample, Tile(whole, whole, whole), prepared.raw[sample.n], labels, confidence)
 
 
-def block_by_block(
-    image: Image, reader: FeatureReader, strategy: Strategy, around: int, report: Report
-) -> Iterator[Block]:
-    """Every block of `image` with its labels, and those of `around` pixels around it; features are not kept."""
-    for n in range(image.shape[0]):
-        yield from _blocks(Streamed(reader, image, n, report), n, image.shape[0], strategy, around, report, reader.side)
+@dataclass(frozen=True)
+class Blocks:
+    """The blocks of an image that are labelled one by one, in any order; features are not kept."""
+
+    image: Image
+    reader: FeatureReader
+    strategy: Strategy
+    around: int
+    """Pixels around a block whose labels are wanted, too."""
+    sizes: tuple[int, ...]
+    """Sides of a block, multiples of the grid."""
+
+    @cached_property
+    def tiles(self) -> list[Tile]:
+        """The blocks of one sample."""
+        return list(tiles(self.image.shape[2:], self.sizes, self.around, self.strategy.grid))
+
+    def __len__(self) -> int:
+        return self.image.shape[0] * len(self.tiles)
+
+    def __getitem__(self, number: int) -> Block:
+        """The labelled block of a number: those of the first sample come first."""
+        n, at = divmod(number, len(self.tiles))
+        return self.block(n, self.tiles[at])
+
+    def block(self, n: int, tile: Tile) -> Block:
+        """A labelled block of sample `n`."""
+        sample = Streamed(self.reader, self.image, n)
+        return _labelled(sample, n, tile, self.strategy, self.strategy.prepared(sample))
+
+    def parts(self, tile: Tile, side: int) -> list[Tile]:
+        """A block in smaller ones, of about `side` pixels."""
+        grid, space = self.strategy.grid, self.image.shape[2:]
+        if all(one.stop - one.start <= side for one in tile.core):
+            return [tile]
+        found = []
+        for small in tiles([one.stop - one.start for one in tile.core], side, 0, grid):
+            core = tuple(slice(a.start + b.start, a.start + b.stop) for a, b in zip(tile.core, small.core, strict=True))
+            outer = padded(core, self.around, space, grid)
+            found.append(Tile(core, outer, within(core, outer)))
+        return found
 
 
-def _blocks(
-    sample: Sample, n: int, count: int, strategy: Strategy, around: int, report: Report, side: int = 0
-) -> Iterator[Block]:
-    """Every block of sample `n` of `count`."""
-    todo = list(tiles(sample.space, sides(sample.space, side, strategy.grid), strategy.halo + around, strategy.grid))
-    with strategy.prepared(sample) as known:
-        for done, tile in enumerate(todo):
-            report(Progress("label", n * len(todo) + done, count * len(todo)))
-            raw = sample.raw(tile.outer)
-            yield Block(n, sample, tile, raw, *strategy.labels(known, tile.outer, raw))
+def _labelled(sample: Sample, n: int, tile: Tile, strategy: Strategy, known: Any) -> Block:
+    """A labelled block of sample `n`: what the strategy needs around it is read, too."""
+    around = padded(tile.outer, strategy.halo, sample.space, strategy.grid)
+    raw = sample.raw(around)
+    labels, confidence = strategy.labels(known, around, raw, tile.outer)
+    return Block(n, sample, tile, raw[(slice(None), *within(tile.outer, around))], labels, confidence)
 
 
 def _one_piece(sample: Sample, n: int, count: int, strategy: Strategy, report: Report) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and confidence (*space) of a sample: block by block, so that its scores need little memory."""
+    """Labels and confidence (*space) of a sample: block by block, so that what is between needs little memory."""
     labels, confidence = np.zeros(sample.space, np.int32), np.zeros(sample.space, np.float32)
-    for block in _blocks(sample, n, count, strategy, 0, report):
-        labels[block.tile.core] = block.labels[block.tile.inner]
-        confidence[block.tile.core] = block.confidence[block.tile.inner]
+    todo = list(tiles(sample.space, sides(sample.space, 0, strategy.grid), 0, strategy.grid))
+    known = strategy.prepared(sample)
+    for done, tile in enumerate(todo):
+        report(Progress("label", n * len(todo) + done, count * len(todo)))
+        block = _labelled(sample, n, tile, strategy, known)
+        labels[tile.core], confidence[tile.core] = block.labels, block.confidence
     return labels, confidence
+
+
+def within(region: Region, outer: Region) -> Region:
+    """Where `region` lies in an array of the region `outer`.
+
+    >>> within((slice(4, 8),), (slice(2, 9),))
+    (slice(2, 6, None),)
+    """
+    return tuple(slice(r.start - o.start, r.stop - o.start) for r, o in zip(region, outer, strict=True))
+
+
+def whole_of(space: tuple[int, ...]) -> Region:
+    """The region that is all of `space`."""
+    return tuple(slice(0, size) for size in space)
 
 
 def spread(features: Tensor, grid: int, space: tuple[int, ...]) -> Tensor:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_ae_seg.autoencoder.encode import scaled
 from napari_ae_seg.clustering.prototypes import Prototypes
 from napari_ae_seg.clustering.regions.merging import THINGS
 from napari_ae_seg.clustering.regions.watershed import RULES, Regions, fit_regions
 
-from .label import Held, Sample, spread
+from .label import Held, Sample, spread, within
 
 if TYPE_CHECKING:
     from napari_ae_seg.features.space import FeatureSpace
@@ -25,13 +25,22 @@ if TYPE_CHECKING:
 HELD, SOME = 1 << 25, 100_000
 """Memberships held at once, for an image may hold thousands of regions; and places that their scale is found on."""
 
+HALO = 32
+"""Pixels around a block in which its regions are found, too, so that they meet those of the next block."""
+
+Found = tuple[np.ndarray, np.ndarray]
+"""Labels and confidence."""
+
 
 @dataclass(frozen=True, eq=False)
 class ByRegion:
-    """A place belongs to the region it lies in; `prepared` cuts the tree of the regions of a sample at `cut`.
+    """A place belongs to the region it lies in; the tree of the regions of a sample is cut at `cut`.
 
     A finer cut keeps the numbers of a coarser one and adds the next. Regions that were asked for are numbered like the
     clusters of these `centers` that they are most like, in every image; those that were found, as the image splits.
+
+    An image that is not in memory has its regions found block by block. Where regions were asked for, each that a block
+    shows gets the number of the cluster that it is most like; else every block numbers its own.
     """
 
     space: FeatureSpace
@@ -47,7 +56,7 @@ class ByRegion:
     """(K, F) of the clusters."""
     whole: ClassVar[bool] = True
     margin: ClassVar[int] = 0
-    halo: ClassVar[int] = 0
+    halo: ClassVar[int] = HALO
 
     @property
     def parts(self) -> tuple[object, ...]:
@@ -59,34 +68,49 @@ class ByRegion:
         """The numbers of regions."""
         return self.k, self.superpixels, self.cut
 
-    @contextmanager
-    def prepared(self, sample: Sample) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Labels and confidence of the sample."""
-        assert isinstance(sample, Held)  # for it needs all of it
+    def prepared(self, sample: Sample) -> Callable[[Region], Found]:
+        """What finds labels and confidence of a region and what is around it."""
+        if not isinstance(sample, Held):
+            return lambda around: self._found_in(sample, around)
         settings = self.k, self.superpixels
         regions = sample.prepared.regions.get((self.space,), settings, dict)
         if sample.n not in regions:
-            regions[sample.n] = self._regions(sample)
+            maps, raw = sample.maps, sample.prepared.raw[sample.n]
+            regions[sample.n] = self._regions(maps, raw, self.k)
         own = regions[sample.n]
         labels = own.labels(self.cut)
         confidence = _confidence(own, self.cut, sample.maps, labels, self.space.grid)
-        yield (_numbers(own, self.centers)[labels] if self.k else labels), confidence
+        found = (_numbers(own, self.centers)[labels] if self.k else labels), confidence
+        return lambda around: (found[0][around], found[1][around])
 
     def labels(
-        self, known: tuple[np.ndarray, np.ndarray], region: Region, _: np.ndarray, /
+        self, known: Callable[[Region], Found], around: Region, _: np.ndarray, region: Region, /
     ) -> tuple[np.ndarray, np.ndarray]:
         """Labels and confidence of a region: (*region) each."""
-        labels, confidence = known
-        return labels[region], confidence[region]
+        labels, confidence = known(around)
+        inner = within(region, around)
+        return labels[inner], confidence[inner]
 
-    def _regions(self, sample: Held) -> Regions:
-        """The regions of a sample with the tree that merges them."""
-        raw = sample.prepared.raw[sample.n]
+    def _found_in(self, sample: Sample, around: Region) -> Found:
+        """Labels and confidence of a part of a sample, found in it alone."""
+        maps, outer = sample.cells(around)
+        maps = maps[scaled(within(around, outer), self.space.grid)]
+        regions = self._regions(maps, sample.raw(around), 0)
+        labels = regions.labels()
+        confidence = _confidence(regions, 0, maps, labels, self.space.grid)
+        if not self.k:
+            return labels, confidence
+        away = ((regions.prototypes()[:, None] - self.centers[None]) ** 2).sum(2)
+        numbers = np.array([0, *(away.argmin(1) + 1)], np.int32)
+        return numbers[labels], confidence
+
+    def _regions(self, maps: Tensor, raw: np.ndarray, k: int) -> Regions:
+        """The regions of native values `raw` with the tree that merges them down to `k`, 0 for as many as they show."""
         return fit_regions(
-            sample.maps.cpu().numpy(),
+            maps.cpu().numpy(),
             self.normalizer.standard(raw),
             self.normalizer.valid(raw),
-            k=self.k,
+            k=k,
             superpixels=self.superpixels,
             rule=RULES.get(self.space.name, THINGS),
             anisotropy=self.anisotropy,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +26,8 @@ from napari_ae_seg.core.rules import rule_name, rules
 from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import grid_of
 from napari_ae_seg.features.space import FeatureSpace
+from napari_ae_seg.images.formats.ngff import SIDES, home_of
+from napari_ae_seg.images.formats.write import write_labels
 from napari_ae_seg.images.resample import resampled, stretched
 from napari_ae_seg.images.stack import Images, Stack, as_stack
 from napari_ae_seg.images.tiles import tiles
@@ -34,15 +38,15 @@ from .file import Saved
 from .finish import Finish
 from .fit import FittingSample, cluster, default_model, fit_features, fit_normalizer, largest, method_of, sample_places
 from .guidance import ByStroke, Guide, checked, guide_space, identity, joined, learn, surviving
-from .label import IN_MEMORY, Block, FeatureReader, Prepared, Strategy, Streamed, block_by_block, in_memory
+from .job import Engine, Job
+from .label import IN_MEMORY, SMALLEST_BLOCK, Block, Blocks, FeatureReader, Prepared, Strategy, Streamed, in_memory
 from .regions import ByRegion
 from .segments import Segments, Tally
 from .shown import page, printed
 from .small_clusters import Canvas, Smoothing, WeightedClusters
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -50,8 +54,6 @@ if TYPE_CHECKING:
     from napari_ae_seg.images.normalize import Normalizer
     from napari_ae_seg.images.stack import Image
 
-SMALLEST_BLOCK = 64
-"""Pixels along a block that is tried last when memory runs out; what lies around it costs more than it does."""
 FEW = 8
 """Images of a stack whose reconstruction error is measured when a segmenter is fitted."""
 
@@ -278,7 +280,12 @@ class Segmenter:
         return found
 
     def apply(
-        self, images: Images, out: Any = None, report: Report = silent, rescale: bool = False
+        self,
+        images: Images,
+        out: Any = None,
+        report: Report = silent,
+        rescale: bool = False,
+        workers: Engine | None = None,
     ) -> Segments | list[Segments]:
         """Label images: the same label means the same in each.
 
@@ -286,13 +293,16 @@ class Segmenter:
         ----------
         images : Stack, array, path, layer, or list of them
             What to label.
-        out : numpy or zarr array, optional
-            Takes the labels of one image block by block, so that images larger than memory can be labelled; of the
-            image's shape without its channel axis.
+        out : path, or numpy or zarr array, optional
+            Takes the labels of one image block by block, so that images larger than memory can be labelled. A path
+            ending in .zarr becomes an OME-Zarr; if that is interrupted, the same call goes on where it stopped. An
+            array is of the image's shape without its channel axis.
         report : callable, optional
             Is told of progress; `progress_bar` shows it.
         rescale : bool, optional
             Look at each image at the pixel size of the training images.
+        workers : Workers, optional
+            The processes that share the blocks, where `out` is a path.
 
         Returns
         -------
@@ -303,6 +313,8 @@ class Segmenter:
         ------
         ValueError
             If the images do not fit the model, or `out` is to take several images.
+        JobError
+            If what is done of another job lies at `out`.
 
         Examples
         --------
@@ -314,8 +326,8 @@ class Segmenter:
         """
         stack = as_stack(images)
         if out is not None and len(stack) > 1:
-            raise ValueError(f"one array takes the labels of one source, the stack has {len(stack)}")
-        found = [self.apply_to(image, out, report, rescale) for image in stack.images]
+            raise ValueError(f"`out` takes the labels of one image, the stack has {len(stack)}")
+        found = [self.apply_to(image, out, report, rescale, workers) for image in stack.images]
         return found[0] if len(stack) == 1 else found
 
     def prepare(self, images: Images, report: Report = silent) -> Prepared:
@@ -926,19 +938,28 @@ class Segmenter:
         labels = self._lookup()[np.asarray(self.clusters.assign(places)) + 1]
         return np.asarray(self.edits.apply(labels, self.sample.x.T) == label)
 
-    def apply_to(self, image: Image, out: Any = None, report: Report = silent, rescale: bool = False) -> Segments:
+    def apply_to(
+        self,
+        image: Image,
+        out: Any = None,
+        report: Report = silent,
+        rescale: bool = False,
+        workers: Engine | None = None,
+    ) -> Segments:
         """Label one image, as `apply` does.
 
         Parameters
         ----------
         image : Image
             One image: `stack.image`.
-        out : numpy or zarr array, optional
+        out : path, or numpy or zarr array, optional
             Takes the labels, block by block.
         report : callable, optional
             Is told of progress; `progress_bar` shows it.
         rescale : bool, optional
             Look at it at the pixel size of the training images.
+        workers : Workers, optional
+            The processes that share the blocks, where `out` is a path.
 
         Returns
         -------
@@ -948,7 +969,7 @@ class Segmenter:
         Raises
         ------
         ValueError
-            If the image does not fit the model, or is too large for the method.
+            If the image does not fit the model, or is too large to be labelled in memory.
         OutOfMemoryError
             If memory runs out even with the smallest blocks.
 
@@ -961,23 +982,27 @@ class Segmenter:
         (32, 32)
         """
         check_channels(self.model, Stack((image,)))
-        if rescale and self.model.spacing and image.spacing != self.model.spacing:
+        rescale = bool(rescale and self.model.spacing and image.spacing != self.model.spacing)
+        if isinstance(out, (str, os.PathLike)):
+            return self._written(image, Path(out), report, rescale, workers)
+        if rescale:
             return self._rescaled(image, out, report)
         drift.warn(self.model, image, self._normalizer(image), self.usual_error)
         strategy = self._strategy(image, self.config.sharpen)
-        in_one = strategy.whole or (self.config.surround and image.shape[1] == 3 and image.ndim == 2)
-        if _voxels(image) <= IN_MEMORY and (out is None or in_one):
+        if voxels(image) <= IN_MEMORY and (out is None or self._better_whole(image)):
             try:
                 return self._in_one(image, strategy, out, report)
             except (RuntimeError, MemoryError, OutOfMemoryError) as error:
                 if not devices.is_out_of_memory(error):
                     raise
             devices.release(self.model.device)
-            if not strategy.whole:
-                notice = f"{image.name}: memory ran out, so it is labelled block by block"
-                warnings.warn(notice, AssumptionWarning, stacklevel=2)
-        if strategy.whole:
-            raise ValueError(f"{image.name} is too large for regions: choose another method, such as kmeans")
+            notice = f"{image.name}: memory ran out, so it is labelled block by block"
+            warnings.warn(notice, AssumptionWarning, stacklevel=2)
+        if self._own_regions:
+            raise ValueError(
+                f"{image.name} is too large for its regions to be numbered in memory: "
+                f"give out='labels.zarr', or say how many regions there are with n_clusters"
+            )
         try:
             return devices.shrinking(
                 lambda side, device: self.on(str(device))._in_blocks(image, side, out, report),
@@ -997,15 +1022,47 @@ class Segmenter:
 
     def _in_blocks(self, image: Image, side: int, out: Any, report: Report) -> Segments:
         """The labels of an image, made a block of about `side` pixels at a time."""
-        strategy = self._strategy(image, self.config.sharpen)
-        reader = replace(self._reader(image, strategy.space, strategy.margin), side=side)
-        around = self._finish(image).around
-        return self._finished(image, block_by_block(image, reader, strategy, around, report), out)
+        blocks = self._blocks(image, sides(image.shape[2:], side, self.grid))
+        return self._finished(image, _reporting(blocks, report), out)
 
     @property
     def by_region(self) -> bool:
         """Whether whole regions are labelled, not places by themselves."""
         return self.method == "regions"
+
+    def _written(self, image: Image, out: Path, report: Report, rescale: bool, workers: Engine | None) -> Segments:
+        """Labels of `image` as an OME-Zarr: of one piece where that finds more, else block by block."""
+        if out.suffix != ".zarr" and not home_of(out):
+            raise ValueError(f"labels of any size are written to a path that ends in .zarr, got {out.name}")
+        if rescale or self._in_memory(image):
+            segments = self.apply_to(image, None, report, rescale)
+            write_labels(out, segments.labels, image, segments.legend)
+            return segments
+        return Job(self, image, out, workers=workers).run(report).segments
+
+    def _in_memory(self, image: Image) -> bool:
+        """Whether `image` is labelled in one piece even where its labels are written block by block."""
+        return voxels(image) <= IN_MEMORY and self._better_whole(image)
+
+    @property
+    def _own_regions(self) -> bool:
+        """Whether every image, and every block of a large one, has as many regions as it shows."""
+        return self.by_region and not (self.guide or self.config.n_clusters)
+
+    def _better_whole(self, image: Image) -> bool:
+        """Whether more is found in all of `image` than block by block."""
+        around = self.config.surround and image.shape[1] == 3 and image.ndim == 2
+        return around or self._strategy(image, self.config.sharpen).whole
+
+    def _blocks(self, image: Image, sizes: tuple[int, ...]) -> Blocks:
+        """The blocks of `image`, of `sizes` pixels along its axes."""
+        strategy = self._strategy(image, self.config.sharpen)
+        reader = self._reader(image, strategy.space, strategy.margin)
+        return Blocks(image, reader, strategy, self._finish(image).around, sizes)
+
+    def _sizes(self, image: Image) -> tuple[int, ...]:
+        """Sides of the blocks of `image` that no chunk of labels has a share in two of."""
+        return sides(image.shape[2:], 0, math.lcm(self.grid, SIDES[image.ndim]))
 
     @property
     def _weighted(self) -> WeightedClusters:
@@ -1116,7 +1173,7 @@ class Segmenter:
 
     def _rescaled(self, image: Image, out: Any, report: Report) -> Segments:
         """Segments found at the pixel size of the training images, brought back to the pixels of `image`."""
-        if _voxels(image) > IN_MEMORY:
+        if voxels(image) > IN_MEMORY:
             raise ValueError(f"{image.name} is too large to be rescaled in memory: resample it to another file first")
         found = self.label(self.prepare(resampled(image, self.model.spacing), report), report=report)
         tally = Tally.empty(image.shape[1])
@@ -1150,14 +1207,13 @@ class Segmenter:
         out = np.zeros((int(lookup.max()), image.shape[0], *image.shape[2:]), np.float16)
         reader = self._reader(image, strategy.space, strategy.margin)
         for n in range(image.shape[0]):
-            sample = Streamed(reader, image, n, silent)
-            with strategy.prepared(sample) as known:
-                cut = sides(sample.space, 0, strategy.grid)
-                for tile in tiles(sample.space, cut, strategy.halo, strategy.grid):
-                    found = strategy.probabilities(known, tile.outer, sample.raw(tile.outer))
-                    for label, part in zip(lookup[1:], found, strict=True):
-                        if label:
-                            out[label - 1, n][tile.core] += part[tile.inner].astype(np.float16)
+            sample = Streamed(reader, image, n)
+            known, cut = strategy.prepared(sample), sides(sample.space, 0, strategy.grid)
+            for tile in tiles(sample.space, cut, strategy.halo, strategy.grid):
+                found = strategy.probabilities(known, tile.outer, sample.raw(tile.outer))
+                for label, part in zip(lookup[1:], found, strict=True):
+                    if label:
+                        out[label - 1, n][tile.core] += part[tile.inner].astype(np.float16)
         return np.stack([image.to_source(one) for one in out]) if len(out) else out
 
 
@@ -1179,6 +1235,12 @@ def _what_fits(image: Image, held: bool) -> str:
     )
 
 
-def _voxels(image: Image) -> int:
+def voxels(image: Image) -> int:
     """Voxels of all samples of `image`."""
     return image.shape[0] * math.prod(image.shape[2:])
+
+
+def _reporting(blocks: Blocks, report: Report) -> Iterator[Block]:
+    for number in range(len(blocks)):
+        report(Progress("label", number, len(blocks)))
+        yield blocks[number]

@@ -368,6 +368,16 @@ class Tally:
             finite = np.nan_to_num(values.ravel(), nan=0.0, posinf=0.0, neginf=0.0)
             self.intensity[:, channel] += np.bincount(flat, weights=finite, minlength=count)
 
+    def merge(self, other: Tally, numbers: np.ndarray | None = None) -> None:
+        """Adds what another tally counted; `numbers` (labels of the other,) are what these are called here."""
+        numbers = np.arange(len(other.size)) if numbers is None else numbers
+        more = max(0, int(numbers.max(initial=0)) + 1 - len(self.size))
+        if more:
+            self.size, self.confidence = (np.pad(sums, (0, more)) for sums in (self.size, self.confidence))
+            self.intensity = np.pad(self.intensity, ((0, more), (0, 0)))
+        for name in ("size", "confidence", "intensity"):
+            np.add.at(getattr(self, name), numbers, getattr(other, name))
+
 
 def summary(tally: Tally, labels: list[int], names: dict[int, str], image: Image) -> dict[str, list[Any]]:
     """The table of `labels`: name, size in pixels and in units, share, confidence and mean of every channel."""

@@ -25,6 +25,7 @@ from napari_ae_seg.gui.session import current
 
 from . import extras, measuring, strokes, touch, work
 from .folder import Folder
+from .growing import Growing
 from .instances import Objects
 from .live import UPDATING, Live
 from .outcome import Outcome
@@ -56,6 +57,7 @@ class SegmentWidget(Dock):
         super().__init__()
         self._viewer = unwrapped(napari_viewer)
         self.view: View | None = None
+        self.growing = Growing(napari_viewer)
         self._asked: tuple[Layer, ...] = ()
         self._writing = False
         self._making = False
@@ -214,12 +216,15 @@ class SegmentWidget(Dock):
         self.live.forget()
 
         def begin() -> None:
-            self.runner.run(title, lambda report: task(request, report), then=self._segmented)
+            growing = self.growing
+            work_on = lambda report: task(request, report)  # noqa: E731
+            self.runner.run(title, work_on, self._segmented, growing.take, growing.stop, growing.stop)
 
         self.runner.when_free(begin, stop=True)
 
     def _segmented(self, result: Result) -> None:
         """New labels: in the layers of this image, as one step to undo, or in new layers."""
+        self.growing.forget()
         if self._closed:
             return
         model = result.request.model

@@ -49,6 +49,8 @@ def show(viewer: Viewer, view: View, which: str, drawn: list[tuple[np.ndarray, d
 
 
 def _confidence(result: Result, number: int) -> tuple[np.ndarray, dict[str, Any]]:
+    if not result.segments[number].confidence.size:
+        raise ValueError("the confidence of an image that is larger than memory is in the table alone")
     return result.segments[number].confidence, {"colormap": "viridis", "contrast_limits": (0.0, 1.0)}
 
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ae_seg.config import NetworkConfig, RunConfig, TrainingConfig
-from napari_ae_seg.core.errors import AeSegError
-from napari_ae_seg.core.progress import Progress
+from napari_ae_seg.core.errors import AeSegError, JobError
+from napari_ae_seg.core.progress import Progress, Stopped
 from napari_ae_seg.gui.parts.models import Model, load
 from napari_ae_seg.gui.parts.results import Request, Result
+from napari_ae_seg.images.destinations import stem_of
+
+from .growing import Piece, Whole
 
 if TYPE_CHECKING:
     from napari_ae_seg.config import SegmentationConfig
     from napari_ae_seg.gui.parts.jobs import Reporter
     from napari_ae_seg.gui.parts.results import Strokes
-    from napari_ae_seg.images.stack import Stack
+    from napari_ae_seg.images.stack import Image, Stack
     from napari_ae_seg.segmenter.segmenter import Segmenter
     from napari_ae_seg.segmenter.segments import Segments
+
+EDITABLE = 2 * 2**30
+"""Bytes of labels up to which they are held in memory and can be edited; larger ones are shown from their file."""
 
 
 def segment(request: Request, report: Reporter) -> Result:
@@ -82,9 +92,7 @@ def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: 
     for number, prepared in enumerate(result.prepared):
         report(Progress("labeling", number, len(result.prepared)))
         if prepared is None:
-            found = segmenter.apply(result.request.stack[number], report=report)
-            assert not isinstance(found, list)  # of one source
-            segments.append(found)
+            segments.append(streamed(segmenter, result.request.stack[number], report))
         else:
             segments.append(segmenter.label(prepared, quick=quick))
     return replace(result, segmenter=segmenter, segments=tuple(segments), changes=(*result.changes, edit))
@@ -119,10 +127,44 @@ def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[
             segments.append(held[1])
         else:
             prepared.append(None)
-            found = segmenter.apply(one, report=report)
-            assert not isinstance(found, list)  # of one source
-            segments.append(found)
+            segments.append(streamed(segmenter, one, report))
     return tuple(prepared), tuple(segments)
+
+
+def streamed(segmenter: Segmenter, one: Stack, report: Reporter) -> Segments:
+    """Labels of an image too large for memory: what is done is shown, and kept in a file if the person stops."""
+    from napari_ae_seg.segmenter.job import Job
+
+    image = one.image
+    if segmenter._in_memory(image):
+        found = segmenter.apply(one, report=report)
+        assert not isinstance(found, list)  # of one source
+        return found
+    out = place_of(image)
+    try:
+        job = Job(segmenter, image, out)
+    except JobError:  # of other settings, which the person has changed since
+        shutil.rmtree(f"{out}.partial")
+        job = Job(segmenter, image, out)
+    for region in job.regions:  # what was done before it was stopped
+        report.send(Piece.of(image, region, job.labels))
+    for done in job:
+        if done.region is not None:
+            report.send(Piece.of(image, done.region, job.labels))
+        report(Progress(done.stage, done.done, done.total, f"into {out.name}"))
+    segments = job.segments
+    if segments.labels.nbytes <= EDITABLE:
+        return replace(segments, labels=segments.labels[:])
+    report.send(Whole(segments, job.work.levels))
+    raise Stopped
+
+
+def place_of(image: Image) -> Path:
+    """Where labels of a large image go: beside it, or where temporary files are."""
+    source = Path(image.path) if image.path else None
+    if source is not None and os.access(source.parent, os.W_OK):
+        return source.with_name(f"{stem_of(source)}_segments.zarr")
+    return Path(tempfile.gettempdir(), f"{image.name}_segments.zarr")
 
 
 def _held(segmenter: Segmenter, one: Stack, report: Reporter) -> tuple[Any, Segments] | None:

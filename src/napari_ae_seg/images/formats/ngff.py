@@ -5,7 +5,6 @@ Of an image only its `labels` folder is ever written to; its pixels and metadata
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,12 +18,22 @@ from napari_ae_seg.core.errors import DestinationError
 from napari_ae_seg.core.wholefile import whole_folder, write_text
 from napari_ae_seg.images.image import Image
 from napari_ae_seg.images.legend import KEY, Legend
+from napari_ae_seg.images.tiles import tiles
 
 from .labels import OWN, smallest
 
+JOB = ".job"
+"""The folder in which a job that writes labels keeps what is not part of them."""
+PARTIAL = ".partial"
+"""What the name of labels ends in that a job has not completed."""
+SIDES = {2: 256, 3: 64}
+"""Side of the chunks of labels that are written block by block, by the number of spatial axes."""
 _SIDES = {"z": 64, "y": 256, "x": 256}  # of a chunk
 _SMALL = 512  # a plane whose sides are at most this long needs no coarser level
 _ABOUT = {3: ("zarr.json",), 2: (".zgroup", ".zattrs")}  # what describes a group in each format of zarr
+
+Pieces = tuple[tuple[int, ...], tuple[int, ...]]
+"""Shape of a chunk and of a file."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +170,18 @@ def is_own_labels(path: Path) -> bool:
     try:
         known = {name for names in _ABOUT.values() for name in names}
         held = {item.name for item in path.iterdir()}
-        return OWN in (_attributes(path) or {}) and all(name in known or name.isdigit() for name in held)
+        return OWN in (_attributes(path) or {}) and all(name in known or name.isdigit() or name == JOB for name in held)
     except OSError:
         return False
 
 
 def create_labels(
-    folder: Path, image: Image | None, dtype: Any = np.uint16, shape: Sequence[int] = (), into: Home | None = None
+    folder: Path,
+    image: Image | None,
+    dtype: Any = np.uint16,
+    shape: Sequence[int] = (),
+    into: Home | None = None,
+    pieces: Pieces | None = None,
 ) -> LabelArray:
     """The empty finest level of labels in `folder`, with axes, spacing and units of `image`, or of the image they join.
 
@@ -189,7 +203,81 @@ def create_labels(
     else:
         scales, label = {"version": plan.version, **scales}, {"version": plan.version, **label}
         group.attrs.update({"multiscales": [scales], KEY: label, **own})
-    return LabelArray(_level(group, 0, plan.levels[0][0], dtype))
+    return LabelArray(_level(group, 0, plan.levels[0][0], dtype, pieces))
+
+
+def create_levels(folder: Path, image: Image, dtype: Any, sizes: Sequence[int], into: Home | None) -> list[Any]:
+    """All levels of labels in `folder`, empty; each block of `sizes` along the spatial axes is one file of them.
+
+    `set_legend` adds the legend.
+    """
+    import zarr
+
+    space, chunk = "ZYX"[-image.ndim :], SIDES[image.ndim]
+    files = tuple(sizes[space.index(axis)] if axis in space else 1 for axis in image.label_axes)
+    pieces = tuple(chunk if axis in space else 1 for axis in image.label_axes), files
+    first = create_labels(folder, image, dtype, into=into, pieces=pieces).array
+    group = zarr.open_group(str(folder), mode="r+")
+    shapes = enumerate(dict(group.attrs)[OWN]["shapes"][1:], 1)
+    return [first, *(_level(group, number, shape, dtype, pieces) for number, shape in shapes)]
+
+
+def levels_of(folder: Path) -> list[Any]:
+    """The arrays of labels in `folder`, finest first."""
+    import zarr
+
+    group = zarr.open_group(str(folder), mode="r+", use_consolidated=False)
+    return [group[str(number)] for number in range(len(dict(group.attrs)[OWN]["shapes"]))]
+
+
+def create_like(array: Any, path: Path, dtype: Any) -> None:
+    """An empty array at `path` of the shape of `array`, stored in pieces of the same size."""
+    import zarr
+
+    codec = zarr.codecs.ZstdCodec(level=3, checksum=True)
+    pieces = {"chunks": array.chunks, "shards": array.shards, "compressors": [codec], "fill_value": 0}
+    zarr.create_array(str(path), shape=array.shape, dtype=np.dtype(dtype), **pieces)
+
+
+def regions_of(array: Any) -> list[tuple[slice, ...]]:
+    """The regions of an array that are one file each."""
+    return [tile.core for tile in tiles(array.shape, array.shards or array.chunks, 0)]
+
+
+def file_of(array: Any, region: Sequence[int | slice]) -> Path:
+    """The file that holds a region of `regions_of`."""
+    sides = array.shards or array.chunks
+    starts = [at.start if isinstance(at, slice) else at for at in region]
+    numbers = [str(start // side) for start, side in zip(starts, sides, strict=True)]
+    place = ["c", *numbers] if array.metadata.zarr_format == 3 else numbers
+    return Path(str(array.store.root), array.path, *place)
+
+
+def shrink(fine: Any, coarse: Any, region: Sequence[slice]) -> None:
+    """Fill a region of `coarse` from the nearest places of `fine`."""
+    taken, places = [], []
+    for one, size, full in zip(region, coarse.shape, fine.shape, strict=True):
+        at = ((np.arange(one.start, one.stop) + 0.5) * full / size).astype(int)
+        taken.append(slice(int(at[0]), int(at[-1]) + 1))
+        places.append(at - at[0])
+    coarse[tuple(region)] = np.asarray(fine[tuple(taken)])[np.ix_(*places)]
+
+
+def set_legend(folder: Path, legend: Legend) -> None:
+    """Keep the legend with the labels in `folder`, in one step."""
+    newer = (folder / "zarr.json").is_file()
+    path = folder / ("zarr.json" if newer else ".zattrs")
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    holder = whole["attributes"]["ome"] if newer else whole
+    holder[KEY] = {**holder[KEY], **legend.about}
+    write_text(path, json.dumps(whole, indent=2))
+
+
+def list_labels(path: Path) -> None:
+    """Name labels that are complete in the list of the image that they lie in, if they do."""
+    into = home(path)
+    if into is not None:
+        _list(into, path.name)
 
 
 def finish_labels(folder: Path, legend: Legend | None = None) -> None:
@@ -201,7 +289,8 @@ def finish_labels(folder: Path, legend: Legend | None = None) -> None:
     finer = group["0"]
     for number, shape in enumerate(about[OWN]["shapes"][1:], 1):
         coarser = _level(group, number, shape, finer.dtype)
-        _shrink(finer, coarser)
+        for region in regions_of(coarser):
+            shrink(finer, coarser, region)
         finer = coarser
     if legend is not None:
         holder = about.get("ome", about)
@@ -272,13 +361,16 @@ def _without(steps: Any, kept: Sequence[int], ndim: int) -> list[dict[str, Any]]
     return found
 
 
-def _level(group: Any, number: int, shape: Sequence[int], dtype: Any) -> Any:
+def _level(group: Any, number: int, shape: Sequence[int], dtype: Any, pieces: Pieces | None = None) -> Any:
     """An empty level: its chunks carry checksums."""
     about = dict(group.attrs)
     axes = [axis["name"] for axis in about.get("ome", about)["multiscales"][0]["axes"]]
     chunks = tuple(min(size, _SIDES.get(axis.lower(), 1)) for axis, size in zip(axes, shape, strict=True))
+    if pieces is not None:
+        chunks = pieces[0] if "ome" in about else pieces[1]
     common = {"shape": tuple(shape), "dtype": np.dtype(dtype), "chunks": chunks, "fill_value": 0}
     if "ome" in about:
+        common["shards"] = pieces and pieces[1]
         from zarr.codecs import ZstdCodec
 
         return group.create_array(
@@ -290,19 +382,6 @@ def _level(group: Any, number: int, shape: Sequence[int], dtype: Any) -> Any:
     )
 
 
-def _shrink(fine: Any, coarse: Any) -> None:
-    """Fill `coarse` from the nearest places of `fine`, chunk by chunk."""
-    for start in itertools.product(*(range(0, n, c) for n, c in zip(coarse.shape, coarse.chunks, strict=True))):
-        region, taken, places = [], [], []
-        for first, chunk, size, full in zip(start, coarse.chunks, coarse.shape, fine.shape, strict=True):
-            last = min(first + chunk, size)
-            at = ((np.arange(first, last) + 0.5) * full / size).astype(int)
-            region.append(slice(first, last))
-            taken.append(slice(int(at[0]), int(at[-1]) + 1))
-            places.append(at - at[0])
-        coarse[tuple(region)] = np.asarray(fine[tuple(taken)])[np.ix_(*places)]
-
-
 def _list(into: Home, name: str) -> None:
     """Name the labels in the image's list of them; two programs that do so at once both end up in it."""
     folder = into.path / "labels"
@@ -310,7 +389,11 @@ def _list(into: Home, name: str) -> None:
         attributes = _attributes(folder) or {}
         holder = dict(attributes.get("ome") or {}) if into.zarr_format == 3 else attributes
         listed = [one for one in holder.get("labels") or [] if isinstance(one, str)]
-        own = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".") and is_own_labels(one))
+        own = sorted(
+            one.name
+            for one in folder.iterdir()
+            if not one.name.startswith(".") and one.suffix != PARTIAL and is_own_labels(one)
+        )
         wanted = list(dict.fromkeys([*listed, name, *own]))
         if wanted == listed:
             return
