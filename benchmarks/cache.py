@@ -19,7 +19,7 @@ ASIDE = ("gui", "classifier", "explore", "samples")
 def code() -> str:
     """What identifies the code that makes labels: the content of its files."""
     root = Path(__file__).parent.parent / "src" / "napari_ae_seg"
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix in (".py", ".aeseg"))
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix in (".py", ".aeseg", ".json"))
     digest = hashlib.sha256()
     for path in files:
         if path.relative_to(root).parts[0] not in ASIDE:

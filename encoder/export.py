@@ -1,13 +1,11 @@
-"""The trained network as an encoder of the package: `python -m encoder.export encoder/runs/2d/checkpoint.pt`."""
+"""The trained network as an encoder of the package: `python -m encoder.export NETWORK.safetensors`."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 import napari_ae_seg as ae
@@ -17,6 +15,8 @@ from napari_ae_seg.autoencoder.nets.blocks import Unit
 from napari_ae_seg.images.normalize import Normalizer
 
 from . import pool
+from .average import about
+from .net import Encoder
 from .scenes.layouts import draw
 from .scenes.scene import Dice, render
 
@@ -27,37 +27,20 @@ SETTLING = 24
 """Scenes on which it is found what the latents alone tell of an image."""
 
 
-def exported(state: dict[str, Any], beside: Tensor | None = None) -> ae.Autoencoder:
-    """The model of a training's checkpoint; `beside` are weights chosen later for what stands beside the latents."""
-    plan = state["plan"]
-    ndim, latents = plan["ndim"], plan["latents"]
-    network = ae.NetworkConfig(kind="unet", ndim=ndim, latents=latents, widths=_widths(state["net"]))
-    net = build(network, 3, ndim)
-    named = {_named(name): tensor for name, tensor in _unfolded(state["net"]).items() if name != "weights"}
-    beside = state["net"]["weights"] if beside is None else beside
-    net.load_state_dict({**named, "beside": beside, "read": net.read})
+def exported(network: Encoder, info: dict[str, Any]) -> ae.Autoencoder:
+    """The model of a trained network; `info` is what its file says of the training."""
+    ndim = network.ndim
+    config = ae.NetworkConfig(kind="unet", ndim=ndim, latents=network.latents, widths=network.widths)
+    net = build(config, 3, ndim)
+    state = _unfolded(network.state_dict())
+    named = {_named(name): tensor for name, tensor in state.items() if name != "weights"}
+    net.load_state_dict({**named, "beside": state["weights"], "read": net.read})
     scenes = list(_scenes(ndim, net.own_align).split(1))
     _normalize(net.eval(), scenes)
     net.settle(scenes)
-    info = {
-        **provenance(),
-        "trained_on": ["napari-ae-seg's generated scenes"],
-        "steps": state["step"],
-        "minutes": round(state["seconds"] / 60, 1),
-        "layouts": state["loaded"] * pool.EACH,
-        "plan": plan,
-    }
+    told = {**provenance(), "trained_on": ["napari-ae-seg's generated scenes"], **info}
     normalizer = Normalizer(np.zeros(3), np.ones(3), np.full(3, 0.5), 0.25, np.eye(3))
-    return ae.Autoencoder(net, normalizer, network, ae.TrainingConfig(), ndim, info=info)
-
-
-def _weighed(path: Path | None) -> Tensor | None:
-    """Weights of the brightness, the latents at half size and the image redrawn, from the header of a network."""
-    if path is None:
-        return None
-    with safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["about"])
-    return torch.tensor([about[name] for name in ("tone_weight", "half_weight", "redrawn_weight")])
+    return ae.Autoencoder(net, normalizer, config, ae.TrainingConfig(), ndim, info=told)
 
 
 def _unfolded(net: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -106,11 +89,6 @@ def _named(name: str) -> str:
     return f"to_z.{name.removeprefix('code.')}" if name.startswith("code.") else name
 
 
-def _widths(net: dict[str, Tensor]) -> tuple[int, ...]:
-    scales = sum(name.startswith("down.") and name.endswith(".0.conv.weight") for name in net)
-    return tuple(len(net[f"down.{i}.0.conv.weight"]) for i in range(scales))
-
-
 def _scenes(ndim: int, align: int) -> Tensor:
     """Images (B, 3, *space) of scenes that no training has seen."""
     side = pool.SIDE[ndim] // align * align
@@ -121,15 +99,15 @@ def _scenes(ndim: int, align: int) -> Tensor:
 def main() -> None:
     """Writes the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--weighed", type=Path, help="a network that `encoder.weigh` wrote, to take its weights from")
+    parser.add_argument("network", type=Path)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    model = exported(torch.load(args.checkpoint, weights_only=False), _weighed(args.weighed))
+    info = about(args.network)
+    model = exported(Encoder.load(args.network), info)
     out = args.out or WEIGHTS / SHIPPED[model.ndim]
     model.save(out)
-    about = {name: model.info[name] for name in ("steps", "minutes", "layouts")}
-    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {about}")
+    told = {name: info[name] for name in ("steps", "minutes", "layouts") if name in info}
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, {told}")
 
 
 if __name__ == "__main__":
