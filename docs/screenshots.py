@@ -146,6 +146,54 @@ def explore(viewer: Any) -> None:
     dock.plane.lassoed.emit(dock.plane.corners, True)
 
 
+def tracks(viewer: Any) -> None:
+    """Dividing cells under numbers that they keep, their tracks, and the table of their measures."""
+    open_sample(viewer, "divisions")
+    dock = open_dock(viewer, "Segment")
+    dock.forms[0].write({"n_clusters": 2})
+    dock.objects.form.write({"method": "distance", "min_size": 30})
+    dock.button.click()
+    until(lambda: dock.view is not None and not dock.runner.running)
+    dock.results.count.click()
+    until(lambda: any(layer.name.endswith("tracks") for layer in viewer.layers))
+    dock.results.measures["objects"].trigger()
+    until(lambda: not dock.runner.running)
+    viewer.layers["divisions segments"].visible = False
+    viewer.layers["divisions tracks"].tail_width = 3
+    viewer.dims.set_point(0, 9)
+
+
+def phenotypes(viewer: Any) -> None:
+    """The Explore dock with a heat map of phenotypes, and the cells in their colours."""
+    import numpy as np
+    from qtpy.QtWidgets import QScrollArea
+
+    from napari_ae_seg.samples.multiplexed import multiplexed
+
+    open_sample(viewer, "multiplexed")
+    stains = list(viewer.layers)
+    cells = viewer.add_labels(multiplexed(np.random.default_rng(7))[2], name="cells", scale=(0.5, 0.5), visible=False)
+    segment = open_dock(viewer, "Segment")
+    segment.image.choose(stains[0])
+    for layer in stains[1:]:
+        segment.options.more.tick(layer, True)
+    segment.options.together.choose("channels")
+    segment.forms[0].write({"n_clusters": 4})
+    segment.button.click()
+    until(lambda: segment.view is not None and not segment.runner.running)
+    segment.view.layers[0].visible = False
+    dock = viewer.window.add_plugin_dock_widget("napari-ae-seg", "Explore latents", tabify=True)[1]
+    until(lambda: dock.look is not None and not dock.runner.running)
+    dock.phenotyping.objects.choose(cells)
+    dock.phenotyping.form.write({"n_phenotypes": 6})
+    dock.folds[0].collapse(animate=False)
+    dock.folds[3].expand(animate=False)
+    dock.phenotyping.button.click()
+    until(lambda: dock.phenotyping.found is not None and not dock.runner.running)
+    wait(0.3)
+    dock.findChild(QScrollArea).ensureWidgetVisible(dock.phenotyping.heat)
+
+
 PICTURES: dict[str, Callable[[Any], None]] = {
     "segment": segment,
     "segment-first": segment_first,
@@ -155,6 +203,8 @@ PICTURES: dict[str, Callable[[Any], None]] = {
     "train-advanced": train_advanced,
     "explore": explore,
     "classify": classify,
+    "tracks": tracks,
+    "phenotypes": phenotypes,
 }
 
 

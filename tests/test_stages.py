@@ -25,7 +25,15 @@ from napari_ae_seg.config import (
 FIELDS = SegmentationConfig.model_fields
 NUMBERS = {"seed": 1, "threads": 1, "smoothing": 3.0, "n_clusters": 4, "granularity": 2}
 CHOICES = {"device": "cpu", "method": "gmm", "features": "texture"}
-ALL = (ae.NetworkConfig, ae.TrainingConfig, SegmentationConfig, ObjectsConfig, ae.TrackingConfig, ClassificationConfig)
+ALL = (
+    ae.NetworkConfig,
+    ae.TrainingConfig,
+    SegmentationConfig,
+    ObjectsConfig,
+    ae.TrackingConfig,
+    ae.PhenotypeConfig,
+    ClassificationConfig,
+)
 
 
 def another(name: str, field: FieldInfo):

@@ -14,10 +14,12 @@ from .autoencoder.zoo import write_bioimageio as write_bioimageio
 from .classifier import Classified as Classified
 from .classifier import Classifier as Classifier
 from .classifier import classify as classify
+from .clustering.regions.watershed import Regions as Regions
 from .config import PRESETS as PRESETS
 from .config import ClassificationConfig as ClassificationConfig
 from .config import NetworkConfig as NetworkConfig
 from .config import ObjectsConfig as ObjectsConfig
+from .config import PhenotypeConfig as PhenotypeConfig
 from .config import SegmentationConfig as SegmentationConfig
 from .config import TrackingConfig as TrackingConfig
 from .config import TrainingConfig as TrainingConfig
@@ -38,6 +40,8 @@ from .distribute.folder import Outcome as Outcome
 from .distribute.folder import write_summary as write_summary
 from .distribute.workers import Workers as Workers
 from .explore.exploration import Exploration as Exploration
+from .explore.phenotypes import Phenotypes as Phenotypes
+from .explore.phenotypes import phenotypes as phenotypes
 from .gui.session import Session as Session
 from .gui.session import current as current
 from .images.formats.table import Table as Table
@@ -53,6 +57,7 @@ from .segmenter.objects import Objects as Objects
 from .segmenter.segmenter import Segmenter as Segmenter
 from .segmenter.segments import Segments as Segments
 from .segmenter.short import segment as segment
+from .segmenter.tiny import tiny_regions as tiny_regions
 from .segmenter.tracks import Tracks as Tracks
 from .segmenter.tracks import track as track
 from .segmenter.trust import stability as stability

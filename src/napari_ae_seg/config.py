@@ -67,7 +67,6 @@ PartingName = Literal["components", "distance", "intensity"]
 
 USUAL_NAMES = {
     "lr": "learning_rate",
-    "epochs": "steps",
     "iterations": "steps",
     "batch_size": "batch",
     "patch_size": "patch",
@@ -178,7 +177,7 @@ def admitted(field: FieldInfo) -> str:
     """The type of a field and what it admits, in words.
 
     >>> admitted(TrainingConfig.model_fields["batch"]), admitted(TrainingConfig.model_fields["corruption"])
-    ('int from 1 to 4096', "'masked', 'noise' or 'none'")
+    ('int from 0 to 4096', "'masked', 'noise' or 'none'")
     """
     kind = field.annotation
     if get_origin(kind) is Literal:
@@ -253,6 +252,12 @@ class NetworkConfig(Config):
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Shown("Hidden layers", when=DENSE)] = ()
     """Sizes of further fully connected layers between a dense network's patch and its latents."""
 
+    activation: Annotated[
+        Literal["leaky", "relu", "none"],
+        Shown("Latents are", choices={"leaky": "leaky", "relu": "rectified", "none": "as they are"}, when=DENSE),
+    ] = "leaky"
+    """What a dense network keeps of negative latents: a tenth, none (relu: some may fall silent for good), or all."""
+
     sparsity: Annotated[
         Literal["none", "l1", "topk", "l0"],
         Shown("Sparsity", choices={"l1": "L1", "topk": "top k", "l0": "L0"}, common=True),
@@ -323,8 +328,12 @@ class TrainingConfig(RunConfig):
     steps: Annotated[int, Field(ge=0, le=10_000_000), Shown("Steps", unit="steps", common=True)] = 200
     """Training steps; each learns from one batch of patches."""
 
-    batch: Annotated[int, Field(ge=1, le=4096), Shown("Batch")] = 8
-    """Patches in a batch; halved by itself when memory runs out."""
+    epochs: Annotated[float, Field(ge=0, le=1e6), Shown("Epochs", zero=OFF)] = 0.0
+    """Length of the training in epochs: in each as many pixels are seen as the images have; 0 goes by steps."""
+
+    batch: Annotated[int, Field(ge=0, le=4096), Shown("Batch", zero=AUTO)] = 0
+    """Patches in a batch; 0 is 8, or of the small patches of a dense network as many as cover the same area. Halved by
+    itself when memory runs out."""
 
     patch: Annotated[
         int, Field(ge=0, le=1024), Shown("Patch", unit="px", zero=AUTO, when={"kind": ("conv", "unet")})
@@ -649,6 +658,33 @@ class TrackingConfig(Config):
     ] = "part"
     """Objects that run into one are parted again where each is expected (cells only touch); or the whole begins a track
     that knows what merged into it (droplets do merge); or it keeps the number of one of them."""
+
+
+class PhenotypeConfig(RunConfig):
+    """How objects of an image with many channels are grouped.
+
+    Examples
+    --------
+    >>> PhenotypeConfig(n_phenotypes=6).scaling
+    'deviation'
+    """
+
+    usual_stage: ClassVar[Stage] = "fit"
+
+    n_phenotypes: Annotated[int, Field(ge=0, le=256), Shown("Phenotypes", zero=AUTO, common=True)] = 0
+    """Number of phenotypes; 0 chooses it from the objects."""
+
+    most: Annotated[int, Field(ge=2, le=64), Shown("Most phenotypes", when={"n_phenotypes": (0,)})] = 12
+    """Largest number that the automatic choice considers."""
+
+    scaling: Annotated[
+        Literal["deviation", "rank"],
+        Shown("Scaling", choices={"deviation": "its deviation", "rank": "ranks"}),
+    ] = "deviation"
+    """How mean intensities of each channel are made comparable: by their deviation over the objects, or by ranks."""
+
+    latents: Annotated[float, Field(ge=0, le=100), Shown("Latents", zero=OFF)] = 0.5
+    """How much the latents of the objects count beside all channels together."""
 
 
 class ClassificationConfig(RunConfig):

@@ -216,11 +216,11 @@ def as_source(image: Image, drawn: np.ndarray) -> np.ndarray:
 
 
 def native(model: Autoencoder, drawn: Tensor) -> np.ndarray:
-    """What the decoder draws (M, *space) in the units of the training images (C, *space)."""
+    """What the decoder draws (M, *space) in the units of the training images (C, *space), and within their range."""
     picture = activate(drawn, model.training.loss)
     if model.training.loss == "bce":
         picture = model.standardized(picture[None])[0]
-    return model.normalizer.invert(picture.cpu().numpy())
+    return model.normalizer.bounded(model.normalizer.invert(picture.cpu().numpy()))
 
 
 def _check_decodable(model: Autoencoder, features: Features) -> None:

@@ -96,6 +96,11 @@ class Normalizer:
         span = self._wide(self.high - self.low, out, float)
         return np.asarray(unit * span + self._wide(self.low, out, float), np.float32)
 
+    def bounded(self, values: np.ndarray) -> np.ndarray:
+        """Native values (C, *space) within the range that the normalizer was fitted to; NaN stays NaN."""
+        low, high = (self._wide(side, values, np.float32) for side in (self.low, self.high))
+        return np.asarray(np.clip(values, low, high), np.float32)
+
     def check(self) -> None:
         """ValueError unless its ranges are ranges."""
         if not self.channels or not self.outputs or self.deviation <= 0 or (self.high < self.low).any():

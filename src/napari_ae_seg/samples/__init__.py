@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import scenes, stacks, textures
+from . import multiplexed, scenes, stacks, textures
 from .scenes import random_scene as random_scene
 from .stacks import random_volume as random_volume
 from .textures import random_texture as random_texture
@@ -108,6 +108,11 @@ def _divisions() -> Sample:
     return Sample(_bytes(picture), truth, (0.65, 0.65), "TYX")
 
 
+def _multiplexed() -> Sample:
+    picture, truth, _ = multiplexed.multiplexed(np.random.default_rng(7))
+    return Sample(_counts(picture), truth, (0.5, 0.5), "CYX")
+
+
 SAMPLES: dict[str, Callable[[], Sample]] = {
     "nuclei": _nuclei,
     "tissue": _tissue,
@@ -115,6 +120,7 @@ SAMPLES: dict[str, Callable[[], Sample]] = {
     "cells": _cells,
     "volume": _volume,
     "divisions": _divisions,
+    "multiplexed": _multiplexed,
 }
 """Name -> function that draws the sample."""
 

@@ -115,8 +115,9 @@ class Tracks:
                 after.setdefault(parent, []).append(child)
         columns = {name: np.asarray(self.table[name]) for name in ("track", "t", "z", "y", "x", "size")}
         clusters = dict(zip(self.table["track"], self.table.get("cluster", [0] * self.table.count), strict=True))
-        for track in np.unique(columns["track"]):
-            own = columns["track"] == track
+        names, first = np.unique(columns["track"], return_index=True)  # rows lie by track, then by time
+        for track, start, stop in zip(names, first, [*first[1:], self.table.count], strict=True):
+            own = slice(int(start), int(stop))
             places = np.stack([columns[axis][own] for axis in "zyx"], 1) * step
             moves = np.linalg.norm(np.diff(places, axis=0), axis=1)
             times = columns["t"][own]
@@ -126,7 +127,7 @@ class Tracks:
                 "cluster": clusters[int(track)],
                 "first t": int(times[0]),
                 "last t": int(times[-1]),
-                "frames": int(own.sum()),
+                "frames": int(stop - start),
                 "from": " ".join(map(str, self.graph.get(int(track), []))),
                 "into": " ".join(map(str, after.get(int(track), []))),
                 "size": _short(columns["size"][own].mean()),
@@ -432,29 +433,37 @@ class _Linked:
 
     def _close_gaps(self, config: TrackingConfig, step: np.ndarray) -> None:
         """Join what vanishes to what appears nearby a few frames later."""
+        from scipy.spatial import cKDTree
+
         begun, ended = self._loose()
         pairs = []
-        for end in ended:
-            for start in begun:
-                wait = start[0] - end[0]
-                if 2 <= wait <= config.gap + 1:
-                    a, b = self.frames[end[0]], self.frames[start[0]]
-                    away = np.linalg.norm((b.center[start[1]] - a.center[end[1]]) * step)
-                    limit = config.reach * _diameter(a.size[end[1]], step) * wait
-                    if away <= limit:
-                        pairs.append((away / limit, end, start))
+        for t, rows in ended.items():
+            for wait in range(2, config.gap + 2):
+                starts = begun.get(t + wait, [])
+                if not starts:
+                    continue
+                one, other = self.frames[t], self.frames[t + wait]
+                tree = cKDTree(other.center[starts] * step)
+                for row in rows:
+                    limit = config.reach * float(_diameter(one.size[row], step)) * wait
+                    place = one.center[row] * step
+                    for near in tree.query_ball_point(place, limit):
+                        away = float(np.linalg.norm(tree.data[near] - place))
+                        pairs.append((away / max(limit, 1e-9), (t, row), (t + wait, starts[near])))
+        taken: set[Link] = set()
         for _, end, start in sorted(pairs):
-            if end not in self.gaps and start not in self.gaps.values():
+            if end not in self.gaps and start not in taken:
                 self.gaps[end] = start
+                taken.add(start)
 
-    def _loose(self) -> tuple[list[Link], list[Link]]:
-        """What begins after the first frame with no track before it, and what ends before the last with none after."""
-        begun, ended = [], []
+    def _loose(self) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+        """Per frame what begins there with no track before it (not the first), and what ends with none after it."""
+        begun, ended = {}, {}
         for t, (one, other) in enumerate(itertools.pairwise(self.frames)):
             after = {*self.links[t], *self.splits[t], *(row for rows in self.merges[t].values() for row in rows)}
             before = {*self.links[t].values(), *self.merges[t], *(r for rows in self.splits[t].values() for r in rows)}
-            ended += [(t, row) for row in range(one.count) if row not in after]
-            begun += [(t + 1, row) for row in range(other.count) if row not in before]
+            ended[t] = [row for row in range(one.count) if row not in after]
+            begun[t + 1] = [row for row in range(other.count) if row not in before]
         return begun, ended
 
 

@@ -1,10 +1,13 @@
 """The dense network on patches and on images."""
 
+import numpy as np
 import pytest
 import torch
 
+from napari_ae_seg.autoencoder.encode import encode
 from napari_ae_seg.autoencoder.nets import build
 from napari_ae_seg.autoencoder.nets.losses import activate, objective
+from napari_ae_seg.autoencoder.training import Fit, collapsed
 from napari_ae_seg.config import NetworkConfig, TrainingConfig
 
 SMALL = {"kind": "dense", "window": 8, "latents": 6, "hidden": (12,)}
@@ -63,3 +66,30 @@ def test_it_learns_patches_with_the_sigmoid_and_cross_entropy():
         loss.backward()
         optimizer.step()
     assert ((activate(net(patches - 0.5).reconstruction, "bce") > 0.5) == (patches > 0.5)).float().mean() > 0.99
+
+
+def test_a_batch_is_counted_in_patches_of_the_window():
+    dense = NetworkConfig(kind="dense", window=14)
+    fit = Fit.on(np.eye(32), TrainingConfig(steps=1, batch=32), dense)
+    assert (fit.batch, fit.learner.net.batch_shape(32, 0)) == (32, (32, 14, 14))
+    assert Fit.on(np.eye(32), TrainingConfig(steps=1), dense).batch == 8 * 21  # as many as cover 8 patches of 64 x 64
+    assert Fit.on(np.eye(32), TrainingConfig(steps=1)).batch == 8
+
+
+def test_an_epoch_sees_as_many_pixels_as_the_image_has():
+    dense = NetworkConfig(kind="dense", window=8)
+    assert Fit.on(np.eye(64), TrainingConfig(epochs=3, batch=16), dense).training.steps == 12
+
+
+def test_rectified_latents_are_never_negative_and_silent_ones_are_said():
+    dense = NetworkConfig(kind="dense", window=8, latents=6, activation="relu")
+    fit = Fit.on(np.eye(32), TrainingConfig(steps=1), dense)
+    with torch.no_grad():
+        last = fit.learner.net.encoder[0] if len(fit.learner.net.encoder) else fit.learner.net.look
+        last.bias[2:4] = -1e6
+    model = fit.model
+    assert (encode(model, np.eye(32)).array >= 0).all()
+    assert model.info["sparsity"]["dead"] == [2, 3]
+    assert collapsed(model) == (
+        "2 of 6 latents are silent: 4 would do; to use them, lower the learning rate, or let negative latents be leaky."
+    )

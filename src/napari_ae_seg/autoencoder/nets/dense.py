@@ -13,10 +13,18 @@ from .blocks import crop, pointwise
 from .net import PATCH, Encoded, Net, Output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_ae_seg.config import NetworkConfig
 
 WINDOW = {2: 28, 3: 9}
 """Side of the patch it sees."""
+BENT: dict[str, Callable[[Tensor], Tensor]] = {
+    "leaky": lambda h: F.leaky_relu(h, 0.1),
+    "relu": torch.relu,
+    "none": lambda h: h,
+}
+"""What becomes of negative latents, by the name that `NetworkConfig.activation` gives it."""
 _CONV = {2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED = {2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
@@ -56,10 +64,14 @@ class DenseNet(Net):
         self.halo = self.decode_halo = -(-max(self._margins()) // stride) * stride
         return self
 
+    @property
+    def usual_batch(self) -> int:
+        """As many windows as cover what a convolutional network gets in its usual batch."""
+        return super().usual_batch * max(round((PATCH[self.ndim] / self.window) ** self.ndim), 1)
+
     def batch_shape(self, batch: int, side: int) -> tuple[int, ...]:  # noqa: ARG002
-        """As many pixels as a convolutional network gets in `batch` patches, cut into windows; `side` is ignored."""
-        windows = round((PATCH[self.ndim] / self.window) ** self.ndim)
-        return (batch * max(windows, 1), *[self.window] * self.ndim)
+        """`batch` patches of the window's size; `side` is ignored."""
+        return (batch, *[self.window] * self.ndim)
 
     def encode(self, x: Tensor, generator: torch.Generator | None = None) -> Encoded:
         """The hidden layers and the latents of the window around every place."""
@@ -94,8 +106,8 @@ class DenseNet(Net):
         for layer in self.encoder:
             levels.append(torch.relu(h))
             h = layer(levels[-1])
-        if not self.config.variational:
-            h = F.leaky_relu(h, 0.1)  # without hidden layers the network would be linear; rectified latents die
+        if not self.config.variational:  # without hidden layers and bent latents the network would be linear
+            h = BENT[self.config.activation](h)
         z, mu, logvar = self._bottleneck(h, generator)
         return Encoded([*levels, z], z, [], mu, logvar)
 

@@ -100,6 +100,11 @@ class Net(nn.Module):
         """What the image's own brightness counts beside the latents; None for a network of which nobody knows."""
         return None
 
+    @property
+    def usual_batch(self) -> int:
+        """Patches in a batch, unless another number is asked for."""
+        return 8
+
     def settle(self, images: list[Tensor]) -> None:
         """Finds what follows from the finished weights on `images`, (B, channels, *space) each; mostly nothing."""
 

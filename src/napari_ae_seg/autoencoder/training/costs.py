@@ -21,7 +21,7 @@ from napari_ae_seg.images.stack import Images, as_stack
 from .finish import JUDGED
 from .fit import Fit
 from .material import GATHERED, Material
-from .schedule import check_every
+from .schedule import check_every, steps_of
 
 if TYPE_CHECKING:
     from napari_ae_seg.images.stack import Stack
@@ -101,7 +101,9 @@ def estimate(images: Images, training: TrainingConfig | None = None, network: Ne
     stack = stack.with_ndim(network.ndim) if network.ndim else stack
     network = network.but(ndim=stack.ndim, latents=network.latents or _GUESSED)
     before = _resident()
-    fit = _tried(stack.channels, stack.ndim, training.but(steps=_STEPS, validation=0, max_minutes=0), network)
+    brief = training.but(steps=_STEPS, epochs=0, validation=0, max_minutes=0)
+    fit = _tried(stack.channels, stack.ndim, brief, network)
+    training = training.but(steps=steps_of(training, fit.learner.net, min(stack.voxels, BUDGET // stack.channels)))
     with _Kept() as kept:
         times = [step.seconds for step in fit]
     values = min(stack.voxels * stack.channels, BUDGET)

@@ -49,13 +49,13 @@ def finish(fit: Fit) -> Autoencoder:
     patches = fit.sampler.validation(JUDGED)
     errors = model.errors(patches)
     model.info["errors"] = {"mean": float(errors.mean()), "deviation": float(errors.std()), "most": float(errors.max())}
-    if net.config.sparsity != "none":
+    if net.config.sparsity != "none" or (net.config.kind == "dense" and net.config.activation == "relu"):
         model.info["sparsity"] = _sparsity(model, patches)
     return model.on(home)
 
 
 def collapsed(model: Autoencoder) -> str:
-    """What to say of a sparse network most of whose latents are never active; nothing of any other.
+    """What to say of a network some of whose latents are never active, and what to do; nothing of any other.
 
     >>> from napari_ae_seg.config import NetworkConfig
     >>> class Model:
@@ -65,12 +65,23 @@ def collapsed(model: Autoencoder) -> str:
     """
     found = model.info.get("sparsity", {"usage": [], "dead": []})
     dead, count = len(found["dead"]), len(found["usage"])
-    if 2 * dead <= count:
+    if not dead:
         return ""
-    remedy = "allow more active latents" if model.network.sparsity == "topk" else "lower the sparsity weight"
+    remedy = REMEDIES[model.network.sparsity]
     if dead == count:
         return f"All {count} latents are silent: {remedy}."
-    return f"{dead} of {count} latents are silent; to use more of them, {remedy}."
+    if 2 * dead > count:
+        return f"{dead} of {count} latents are silent; to use more of them, {remedy}."
+    return f"{dead} of {count} latents are silent: {count - dead} would do; to use them, {remedy}."
+
+
+REMEDIES = {
+    "none": "lower the learning rate, or let negative latents be leaky",
+    "l1": "lower the sparsity weight",
+    "l0": "lower the sparsity weight",
+    "topk": "allow more active latents",
+}
+"""What wakes silent latents, by the kind of sparsity."""
 
 
 def _gathered(fit: Fit, net: Net, pixels: int, device: torch.device) -> Net:

@@ -23,7 +23,7 @@ from . import checkpoint
 from .finish import finish
 from .learner import Learner
 from .material import Material
-from .schedule import Watch, check_every, rate
+from .schedule import Watch, check_every, rate, steps_of
 
 if TYPE_CHECKING:
     import os
@@ -115,7 +115,7 @@ class Fit:
         )
         self.watch = Watch(training)
         self.best: dict[str, Tensor] = {}
-        self.number, self.seconds, self.batch = 0, 0.0, training.batch
+        self.number, self.seconds, self.batch = 0, 0.0, training.batch or net.usual_batch
         self.history: list[dict[str, Any]] = []
         self.losses: list[float] = []  # of the steps since the last check
         self.stopped = ""
@@ -177,12 +177,14 @@ class Fit:
         material = Material.of(stack, training.seed, _kept(model, stack, training))
         report(Progress("sample", 1, 1))
         if model is not None:
+            training = training.but(steps=steps_of(training, model.net, material.pixels))
             fit = cls(material, training, copy.deepcopy(model.net), threads)
             fit.origin |= {"history": model.history, "runs": model.info.get("runs", [])}
             fit.origin["latents"] = model.info.get("latents", "")
             return fit
         network, sentence = _settled(network, training, material)
         net = build(network, material.normalizer.outputs, material.ndim, training.seed)
+        training = training.but(steps=steps_of(training, net, material.pixels))
         fit = cls(material, training, net, threads)
         fit.origin["latents"] = sentence
         return fit

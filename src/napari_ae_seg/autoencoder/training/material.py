@@ -47,6 +47,11 @@ class Material:
         }
         return cls(normalized(blocks, normalizer), normalizer, stack.ndim, about)
 
+    @property
+    def pixels(self) -> int:
+        """How many pixels with a value there are."""
+        return sum(int(block.valid.sum()) for block in self.blocks)
+
     def fingerprint(self) -> str:
         """Differs where a pixel of the sample differs."""
         digest = hashlib.sha256()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from napari_ae_seg.autoencoder.nets import Net
     from napari_ae_seg.config import TrainingConfig
 
 _START, _END = 1 / 25, 1 / 250_000
@@ -32,6 +33,14 @@ def rate(number: int, training: TrainingConfig) -> float:
     else:
         share = _between(1.0, _END, (number - top) / (last - top) if last > top else 0.0)
     return training.learning_rate * share
+
+
+def steps_of(training: TrainingConfig, net: Net, pixels: int) -> int:
+    """Steps of a training on so many pixels: as asked for, or as many as its epochs take."""
+    if not training.epochs:
+        return training.steps
+    seen = math.prod(net.batch_shape(training.batch or net.usual_batch, training.patch))
+    return max(1, math.ceil(training.epochs * pixels / seen))
 
 
 def check_every(training: TrainingConfig) -> int:

@@ -31,28 +31,74 @@ _LEAP, _FEW, _NOTHING = 4.0, 64, 0.03
 
 @dataclass(frozen=True)
 class Regions:
-    """An image cut into tiny regions and the tree that merges them.
+    """An image cut into tiny regions and the tree that merges them; `ae.tiny_regions` makes them.
 
+    Parameters
+    ----------
+    tiny : ndarray
+        (*space) int32: the tiny regions 1..n, 0 where there is no data.
+    tree : ndarray
+        (n - 1, 4) as in scipy: the two nodes joined, the cost so far (it never falls), the pixels of both.
+    means : ndarray
+        (n, F) the scores of the tiny regions: their mean features.
+    k : int
+        How many regions the image shows, or were asked for.
+
+    Examples
+    --------
     >>> image = np.repeat([[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]], 6, axis=0)[None]
     >>> fit_regions(image, image, k=2).labels()[0].tolist()
     [1, 1, 1, 2, 2, 2]
     """
 
-    tiny: np.ndarray  # (*space) int32: 1..n, 0 where there is no data
-    tree: np.ndarray  # (n - 1, 4) as in scipy: the two nodes joined, the cost so far, pixels of both
-    means: np.ndarray  # (n, F) mean features of the tiny regions
+    tiny: np.ndarray
+    tree: np.ndarray
+    means: np.ndarray
     k: int
 
     def labels(self, k: int = 0) -> np.ndarray:
-        """The image in `k` regions, 1..k (0: the number chosen when fitted), 0 where there is no data: (*space) int32.
+        """The image in `k` regions.
 
         A finer cut splits one region after the other: the larger part keeps its label, the smaller gets the next one.
+
+        Parameters
+        ----------
+        k : int, optional
+            How many; 0 is the number chosen when fitted.
+
+        Returns
+        -------
+        ndarray
+            (*space) int32: 1..k, 0 where there is no data.
+
+        Examples
+        --------
+        >>> image = np.repeat([[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]], 6, axis=0)[None]
+        >>> fit_regions(image, image, k=2).labels(1)[0].tolist()
+        [1, 1, 1, 1, 1, 1]
         """
         lookup = np.concatenate([[0], self.members(k)]).astype(np.int32)
         return np.asarray(lookup[self.tiny])
 
     def members(self, k: int = 0) -> np.ndarray:
-        """The label 1..k of each tiny region: (n,)."""
+        """The region that each tiny region is part of.
+
+        Parameters
+        ----------
+        k : int, optional
+            How many regions; 0 is the number chosen when fitted.
+
+        Returns
+        -------
+        ndarray
+            (n,) labels 1..k.
+
+        Examples
+        --------
+        >>> image = np.repeat([[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]], 6, axis=0)[None]
+        >>> sorted(set(fit_regions(image, image, k=2).members(2).tolist()))
+        [1, 2]
+        """
         count = len(self.tree) + 1
         k = min(k or self.k, count)
         sizes = np.concatenate([np.bincount(self.tiny.ravel(), minlength=count + 1)[1:], self.tree[:, 3]])
@@ -66,7 +112,24 @@ class Regions:
         return label[:count]
 
     def prototypes(self, k: int = 0) -> np.ndarray:
-        """Mean features of the regions of a cut at `k`: (k, F)."""
+        """The scores of the regions: their mean features.
+
+        Parameters
+        ----------
+        k : int, optional
+            How many regions; 0 is the number chosen when fitted.
+
+        Returns
+        -------
+        ndarray
+            (k, F).
+
+        Examples
+        --------
+        >>> image = np.repeat([[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]], 6, axis=0)[None]
+        >>> fit_regions(image, image, k=2).prototypes().round().tolist()
+        [[0.0], [5.0]]
+        """
         members = self.members(k) - 1
         sizes = np.bincount(self.tiny.ravel(), minlength=len(self.means) + 1)[1:]
         total = np.bincount(members, sizes)

@@ -18,6 +18,7 @@ from napari_ae_seg.gui.parts.runner import Dock, Runner
 from napari_ae_seg.gui.session import current
 
 from . import looking
+from .phenotyping import Phenotyping
 from .planeview import PlaneView
 from .selection import Selection
 from .strips import Numbers, Strip, Units
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
+    from napari_ae_seg.explore.exploration import Exploration
     from napari_ae_seg.gui.parts.results import Result
 
     from .looking import Look, Wish
@@ -145,6 +147,9 @@ class ExploreWidget(Dock):
         super().closing()
         self._closed = True
         self.selection.close()
+
+    def _explored(self) -> Exploration | None:
+        return self.look.exploration if self.look is not None else None
 
     def _wish(self, result: Result) -> Wish:
         return looking.Wish(
@@ -327,7 +332,13 @@ class ExploreWidget(Dock):
         layout.addWidget(fold("Plane", row_of({"Points": self.points, "Of": self.of, "Laid out by": self.method})))
         pictures = fold("Prototypes and typical patches", self.strip)
         pictures.expand(animate=False)
-        self.folds = (pictures, fold("Units", self.units), fold("Number of clusters", chosen))
+        self.phenotyping = Phenotyping(self._viewer, self._explored, self.runner)
+        self.folds = (
+            pictures,
+            fold("Units", self.units),
+            fold("Number of clusters", chosen),
+            fold("Phenotypes of objects", self.phenotyping),
+        )
         for folded in self.folds:
             layout.addWidget(folded)
         outer = QWidget()

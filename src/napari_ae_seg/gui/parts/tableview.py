@@ -33,7 +33,6 @@ class TableView(QWidget):
         self.view.setSortingEnabled(True)
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.verticalHeader().hide()
-        self.view.setAlternatingRowColors(True)
         self._model = QSortFilterProxyModel(self)
         self._model.setSortRole(VALUE)
         self.view.setModel(self._model)

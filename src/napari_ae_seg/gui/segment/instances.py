@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from napari.layers import Labels
@@ -27,11 +27,18 @@ if TYPE_CHECKING:
     from napari_ae_seg.gui.parts.jobs import Reporter
     from napari_ae_seg.gui.parts.results import Result
     from napari_ae_seg.segmenter.segments import Segments
+    from napari_ae_seg.segmenter.tracks import Tracks
 
     from .view import View
 
-Found = tuple[np.ndarray, dict[str, list[Any]]]
-"""The objects of one image and their table."""
+
+class Found(NamedTuple):
+    """The objects of one image and their table; of a movie also their tracks, whose numbers the objects have."""
+
+    labels: np.ndarray
+    table: dict[str, list[Any]]
+    tracks: Tracks | None = None
+
 
 Question = tuple["Result", tuple[int, ...], bool, ObjectsConfig]
 """In what objects are looked for, in which clusters, whether these are taken together, and how."""
@@ -146,10 +153,12 @@ class Objects(QWidget):
             self._rest.throttle()
 
     def _counted(self, found: list[Found]) -> None:
-        count = sum(len(table["index"]) for _, table in found)
+        count = sum(len(one.table["index"]) for one in found)
+        divided = sum(len(one.tracks.splits) for one in found if one.tracks is not None)
         hidden = self._view is not None and self._view.result.segments[0].hidden
         where = " in the rows selected" if self._chosen() else "; what is hidden is not counted" if hidden else ""
-        self._tell(f"{count} object{'s' * (count != 1)}{where}.")
+        through = f", through {divided} division{'s' * (divided != 1)}" if divided else ""
+        self._tell(f"{count} object{'s' * (count != 1)}{through}{where}.")
         if self._wanted and count:
             self._show(found)
         self._wanted = False
@@ -157,21 +166,30 @@ class Objects(QWidget):
     def _show(self, found: list[Found]) -> None:
         view = self._view
         assert view is not None  # else nothing was counted
-        for number, ((labels, table), segments) in enumerate(zip(found, view.result.segments, strict=True)):
-            history = view.objects.get(number)
-            if history is not None and _untouched(history, labels, self._viewer):
-                history.write(labels, (labels, table))
-                history.layer.features = table
-            else:
-                view.objects[number] = self._made(labels, table, segments)
-
-    def _made(self, labels: np.ndarray, table: dict[str, list[Any]], segments: Segments) -> History:
         active = self._viewer.layers.selection.active
-        layer = Labels(labels.copy(), name=f"{segments.name} objects", features=table, **segments.transform)
-        self._viewer.add_layer(layer)
-        if active is not None:  # whoever works with the clusters goes on with them
+        for number, (one, segments) in enumerate(zip(found, view.result.segments, strict=True)):
+            history = view.objects.get(number)
+            if history is not None and _untouched(history, one.labels, self._viewer):
+                history.write(one.labels, one)
+                history.layer.features = one.table
+            else:
+                view.objects[number] = self._made(one, segments)
+            self._show_tracks(view, number, one.tracks)
+        if active is not None and active in self._viewer.layers:  # whoever works with the clusters goes on with them
             self._viewer.layers.selection.active = active
-        return History(layer, (labels, table), partial(_moved, weakref.ref(layer)))
+
+    def _made(self, one: Found, segments: Segments) -> History:
+        layer = Labels(one.labels.copy(), name=f"{segments.name} objects", features=one.table, **segments.transform)
+        self._viewer.add_layer(layer)
+        return History(layer, one, partial(_moved, weakref.ref(layer)))
+
+    def _show_tracks(self, view: View, number: int, tracks: Tracks | None) -> None:
+        """The tracks of a movie as a layer, in place of those that were shown before."""
+        before = view.kept(("tracks", number), self._viewer)
+        if before is not None:
+            self._viewer.layers.remove(before)
+        if tracks is not None and tracks.count and tracks.image.label_axes[0] == "T":  # as napari has it
+            view.keep(("tracks", number), self._viewer.add_tracks(tracks.data, **tracks.layer))
 
     def _failed(self, text: str) -> None:
         self._wanted = False
@@ -190,13 +208,20 @@ class Objects(QWidget):
 def find(
     result: Result, clusters: tuple[int, ...], together: bool, config: ObjectsConfig, report: Reporter
 ) -> list[Found]:
-    """The objects of every image: each sample of it (a time point, say) has objects of its own."""
+    """The objects of every image: each sample has objects of its own, but in a movie they keep their number."""
+    from napari_ae_seg.segmenter.tracks import track
+
     report(Progress("counting", 0, 0))
     found: list[Found] = []
     for number, segments in enumerate(result.segments):
         report.check()
-        objects = segments.objects(result.request.stack[number].image, clusters, config, together)
-        found.append((objects.labels, objects.table))
+        image = result.request.stack[number].image
+        objects = segments.objects(image, clusters, config, together)
+        if "T" in image.others and image.shape[0] > 1:
+            tracks = track(objects, image, report=report)
+            found.append(Found(tracks.labels, tracks.objects.table, tracks))
+        else:
+            found.append(Found(objects.labels, objects.table))
     return found
 
 
@@ -204,7 +229,7 @@ def _moved(held: weakref.ref[Labels], state: Found) -> None:
     """An undo or redo brought other objects back: so it does their table."""
     layer = held()
     if layer is not None:
-        layer.features = state[1]
+        layer.features = state.table
 
 
 def in_sight(segments: Segments) -> list[int]:
@@ -217,7 +242,7 @@ def _untouched(history: History, labels: np.ndarray, viewer: Viewer) -> bool:
     """Whether a layer of objects holds what was put there, and nobody refers to it: then it may be counted anew."""
     if not history.alive or history.layer not in viewer.layers or history.layer in current().numbered:
         return False
-    before, table = history.state
+    before, table, _ = history.state
     layer = history.layer
     same = layer.data.shape == labels.shape and list(layer.features.columns) == list(table)
     return same and np.array_equal(layer.data, before)

@@ -60,7 +60,7 @@ class Measures:
         labels = np.array(layer.data)
         if layer in view.layers:
             return view.result, number, replace(view.result.segments[number], labels=labels)
-        return view.result, number, Objects(labels, view.objects[number].state[1])
+        return view.result, number, Objects(labels, view.objects[number].state.table)
 
     def show(self, layer: Labels, image: Image, table: Table) -> None:
         """Show the table; who turns to a row is shown that label in the image."""
@@ -69,8 +69,9 @@ class Measures:
             self._viewer.window.add_dock_widget(self.table, name="Measures", area="bottom")
         else:
             self.table.chosen.disconnect()
-        count, kind = table.count, "object" if "solidity" in table else "cluster"
-        self.table.show_table(table, f"{layer.name}: {count} {kind}{'s' * (count != 1)}.")
+        count, kind = len(set(table["index"])), "object" if "solidity" in table else "cluster"
+        rows = f", a row for each time or slice: {table.count}" if table.count > count else ""
+        self.table.show_table(table, f"{layer.name}: {count} {kind}{'s' * (count != 1)}{rows}.")
         self.table.chosen.connect(partial(_turn_to, weakref.ref(self._viewer), weakref.ref(layer), image, table))
 
 
@@ -98,4 +99,5 @@ def _turn_to(viewer: Any, held: Any, image: Image, table: Table, row: int) -> No
     for axis, at in enumerate(point):
         if axis not in window.dims.displayed:
             window.dims.set_point(axis, at)
-    window.camera.center = tuple(point[axis] for axis in window.dims.displayed)
+    scene = getattr(window, "scene", window)  # before napari 0.9 the viewer held the camera itself
+    scene.camera.center = tuple(point[axis] for axis in window.dims.displayed)
