@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from .net import Encoder
 
-ABOUT = ("plan", "share", "minutes", "steps", "layouts", "data", "machine", "torch", "python")
+ABOUT = ("plan", "share", "minutes", "steps", "layouts", "data", "machine", "torch", "python", "averaged_with")
 
 
 def averaged(first: Encoder, second: Encoder) -> Encoder:

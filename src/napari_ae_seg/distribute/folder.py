@@ -241,9 +241,10 @@ def write_summary(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as name:
     ...     write_summary(f"{name}/t.csv", [Outcome(0, "a", "a.tif", shares={"1": 0.25, "2": 0.75})])
-    ...     print(open(f"{name}/t.csv").read())
+    ...     print(Path(name, "t.csv").read_text())
     image,labels,objects,share 1,share 2,failure
     a,a.tif,,0.25,0.75,
     <BLANKLINE>

@@ -256,7 +256,7 @@ class Segmenter:
         Returns
         -------
         dict of int to ndarray
-            Labels (Y, X) of a part of the image the clusters were fitted on, small and not smoothed; 0 where there is
+            Labels (Y, X) of the middle of an image the clusters were fitted on, small, not smoothed; 0 where there is
             no data. Nothing where the number was given, or the model comes from a file.
 
         Examples
@@ -271,8 +271,10 @@ class Segmenter:
             return {}
         patch, found = self.canvas.patches[0], {}
         middle: tuple[int, ...] = tuple(n // 2 for n in patch.valid.shape[:-2])
-        step = max(1, -(-max(patch.valid.shape[-2:]) // side))
-        part: tuple[int | slice, ...] = (*middle, slice(None, None, step), slice(None, None, step))
+        sides = patch.valid.shape[-2:]
+        step = min(2, max(1, -(-max(sides) // side)))  # the middle of a large image: all of it would be specks
+        shown = [(max(0, (n - step * side) // 2), min(n, (n + step * side) // 2)) for n in sides]
+        part: tuple[int | slice, ...] = (*middle, *(slice(first, last, step) for first, last in shown))
         features, valid = patch.features[(slice(None), *part)], patch.valid.numpy()[part]
         for k in self.clusters.likely:
             clusters, _ = cluster(self.sample, self.config.but(n_clusters=k), self.method, self.clusters)

@@ -126,7 +126,7 @@ def table(joined: Joined, step: Sequence[float], samples: int) -> dict[str, list
 def _same(one: np.ndarray, other: np.ndarray, exact: bool) -> np.ndarray:
     """Which things of two blocks are one, (m, 2), from what each saw of the same pixels.
 
-    >>> _same(np.array([1, 1, 1, 2, 0]), np.array([5, 5, 6, 6, 6]), exact=False).tolist()
+    >>> _same(np.array([1, 1, 1, 2, 2]), np.array([5, 5, 6, 6, 6]), exact=False).tolist()
     [[1, 5], [2, 6]]
     """
     a, b = one.ravel().astype(np.int64), other.ravel().astype(np.int64)

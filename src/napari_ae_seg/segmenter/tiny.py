@@ -34,8 +34,8 @@ def tiny_regions(images: Images, segmenter: Segmenter | None = None, n_regions: 
     >>> import numpy as np, napari_ae_seg as ae
     >>> bands = np.ones((32, 1)) * (np.arange(32) // 11)
     >>> regions = ae.tiny_regions(bands, n_regions=3)
-    >>> regions.labels()[0, ::8].tolist(), len(regions.means) == regions.tiny.max()
-    ([1, 1, 2, 3], True)
+    >>> np.unique(regions.labels()).tolist(), len(regions.means) == int(regions.tiny.max())
+    ([1, 2, 3], True)
     """
     stack = as_stack(images)
     segmenter = segmenter or Segmenter.fit(None, stack, SegmentationConfig(method="regions", n_clusters=n_regions))
