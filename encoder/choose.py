@@ -16,7 +16,7 @@ import torch
 from napari_ae_seg.features.select import CANDIDATES, FAR, likelihoods
 
 RULES = Path("src/napari_ae_seg/weights/rules.json")
-DECAYS = (0.003, 0.01, 0.03, 0.1, 0.3)
+DECAYS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Penalties that are tried; taken is the one best on kinds of scenes left out, for images are of other kinds again."""
 GAIN = 0.04
 """Difference of scores that makes a candidate e times as right."""

@@ -82,7 +82,7 @@ def test_the_shipped_encoder_takes_any_channels_and_brightness(shape):
     pixels = np.random.default_rng(0).integers(0, 4000, shape).astype(np.uint16)
     axes = "YXC"[: len(shape)]
     features = ae.encode(ae.Autoencoder.shipped(2), ae.read(pixels, axes=axes))
-    assert features.array.shape == (1, 16, shape[0] // 8, shape[1] // 8)
+    assert features.array.shape == (1, 16, shape[0] // 2, shape[1] // 2)
     assert features.array.std() > 0.01
 
 

@@ -28,18 +28,18 @@ if done.status != "passed":
 @pytest.fixture(scope="module")
 def image():
     rng = np.random.default_rng(0)
-    return (rng.normal(size=(90, 100)) * 200 + 1000 * (np.arange(100) > 50)).astype(np.float32)
+    return (rng.normal(size=(140, 200)) * 200 + 1000 * (np.arange(200) > 90)).astype(np.float32)
 
 
 def test_its_module_gives_the_latents_of_the_package_for_images_of_any_size(image):
     model = ae.Autoencoder.shipped(2).suited_to(image)
-    part = image[:80, :96]
+    part = image[:128, :192]
     found = Latents(model)(torch.from_numpy(part)[None, None])
     assert np.allclose(found.detach().numpy(), ae.encode(model, part).array, atol=1e-4)
 
 
 def test_what_is_no_number_counts_as_the_mean(image):
-    holed = image[:64, :64].copy()
+    holed = image[:128, :128].copy()
     holed[10:20, 10:20] = np.nan
     model = ae.Autoencoder.shipped(2).suited_to(image)
     found = Latents(model)(torch.from_numpy(holed)[None, None])
@@ -56,7 +56,7 @@ def test_the_zoo_accepts_the_package_and_runs_it_to_the_same_latents(tmp_path, i
 
 
 def test_what_cannot_be_packaged_is_said(tmp_path, image):
-    with pytest.raises(ValueError, match="at least 8 pixels"):
+    with pytest.raises(ValueError, match="at least 64 pixels"):
         ae.write_bioimageio(ae.Autoencoder.shipped(2), image[:4, :4], tmp_path / "model.zip")
     with pytest.raises(ValueError, match="made elsewhere"):
         ae.write_bioimageio(ae.Autoencoder.of(torch.nn.Conv2d(3, 4, 8, 8)), image, tmp_path / "model.zip")

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_ae_seg.core import devices
 from napari_ae_seg.core.progress import Progress, Report, silent
 from napari_ae_seg.images.axes import CHANNELS
-from napari_ae_seg.images.stack import Images
+from napari_ae_seg.images.stack import Images, Stack
 from napari_ae_seg.images.tiles import tiles
 
 from .encode import Features, encode_array, fitting, pad_to, scaled, sides
@@ -63,7 +63,7 @@ def decode(model: Autoencoder, z: Features | np.ndarray, space: Sequence[int] | 
         raise TypeError(f"an Autoencoder comes first, then the latents; got a {type(model).__name__}")
     if isinstance(z, Features):
         _check_decodable(model, z)
-        model = replace(model, normalizer=z.normalizer)
+        model = replace(model.suited_to(Stack(z.images)), normalizer=z.normalizer)
         found = [_decoded(model, array, image) for array, image in zip(z.arrays, z.images, strict=True)]
         return found[0] if len(found) == 1 else found
     z = np.asarray(z, np.float32)

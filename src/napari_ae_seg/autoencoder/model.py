@@ -39,6 +39,8 @@ SHIPPED = {2: "encoder2d.aeseg", 3: "encoder3d.aeseg"}
 
 UNFITTED = "unfitted"
 """Key in the info of a model whose normaliser is still to be fitted to the images it is given."""
+SETTLED, SETTLED_SIDE = 4, {2: 256, 3: 48}
+"""Blocks, and the side in pixels of their middle, on which it is found what latents draw."""
 _CURVE = (96, 192)
 """Height and width of a drawn curve, in pixels."""
 
@@ -213,7 +215,7 @@ class Autoencoder:
         Returns
         -------
         Autoencoder
-            A copy that shares the network.
+            A copy; where latents say what is alike, not how bright it is, what they draw is fitted, too.
 
         Examples
         --------
@@ -223,7 +225,12 @@ class Autoencoder:
         1
         """
         info = {name: known for name, known in self.info.items() if name != UNFITTED}
-        return replace(self, normalizer=Normalizer.fit(blocks, mix_to=self.net.channels), info=info)
+        normalizer = Normalizer.fit(blocks, mix_to=self.net.channels)
+        net = self.net
+        if net.settles:
+            net = copy.deepcopy(net)
+            net.settle([_middle(block, normalizer, net) for block in blocks[:SETTLED]])
+        return replace(self, net=net, normalizer=normalizer, info=info)
 
     def suited_to(self, images: Images) -> Autoencoder:
         """The model as it takes images: itself, or the shipped encoder fitted to their brightness and channels.
@@ -483,6 +490,16 @@ def _curve(values: Sequence[float]) -> np.ndarray:
     rows = np.arange(height)[:, None]
     drawn = (rows >= np.minimum(row, before)) & (rows <= np.maximum(row, before))
     return np.where(drawn[..., None], (0, 114, 178), 255).astype(np.uint8)
+
+
+def _middle(block: Block, normalizer: Normalizer, net: Net) -> Tensor:
+    """The middle of a block as the network takes it, (1, channels, *space), its sides multiples of the alignment."""
+    sides = block.data.shape[1:]
+    parts = [(max(0, (n - SETTLED_SIDE[net.ndim]) // 2), SETTLED_SIDE[net.ndim]) for n in sides]
+    middle = block.data[(slice(None), *(slice(first, first + side) for first, side in parts))]
+    x = torch.from_numpy(normalizer.apply(middle))[None]
+    padding = [pad for side in reversed(x.shape[2:]) for pad in (0, -side % net.align)]
+    return nn.functional.pad(x, padding, mode="replicate") if any(padding) else x
 
 
 def _filters(net: Net) -> np.ndarray:

@@ -44,7 +44,7 @@ SMOOTHINGS = (0.15, 0.05, 0.0)
 """Shares of the smoothing of clusters that are tried on guided labels: the first that the strokes survive is taken."""
 SURVIVING = 0.98
 """Share of the painted places that keep their label under a smoothing that strokes survive, of those without any."""
-WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.65)
+WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.65, 0.8, 0.9)
 """Weights of the cluster of a place beside the strokes that are tried on strokes held back."""
 AS_GOOD = 0.01
 """Differences in the share of right places, over both halves, that say nothing: then the clusters count for more."""

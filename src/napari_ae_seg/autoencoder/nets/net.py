@@ -76,6 +76,8 @@ class Net(nn.Module):
     """Whether a CPU that knows 16 bits trains it faster with them."""
     codes: int = 1
     """How many of the last levels describe a place together, each on the scale it counts; the last are the latents."""
+    settles = False
+    """Whether what latents draw is found on the images at hand, by `settle`."""
     tile: int = 0
     """Side of the tiles it is fastest in on a CPU; 0 is the usual one."""
 

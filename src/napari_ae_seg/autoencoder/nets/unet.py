@@ -31,6 +31,7 @@ class UNet(Net):
     last features; `decode` draws what the latents alone tell of it.
     """
 
+    settles = True
     read: Tensor
     """(channels 2^ndim, latents + 1): the pixels of a place as a sum of its latents."""
     beside: Tensor
