@@ -7,6 +7,7 @@ choice is worth on scenes that the fit has not seen.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,19 @@ GAIN = 0.04
 Rows = list[dict[str, Any]]
 
 
-def material(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+def material(rows: Rows, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Figures (n, F) and scores (n, candidates), with the number of classes known and, where that differs, unknown."""
     known = [row["evidence"] for row in rows] + [row["evidence of no number"] for row in rows]
-    scores = [[row["scores"][name] for name in CANDIDATES] for row in rows]
+    scores = [[row["scores"][name] for name in names] for row in rows]
     return np.array(known), np.array(scores + scores)
 
 
-def fitted(figures: np.ndarray, scores: np.ndarray, decay: float) -> dict[str, Any]:
+def fitted(figures: np.ndarray, scores: np.ndarray, names: Sequence[str], decay: float) -> dict[str, Any]:
     """Mean and scale of the figures, and the weights of every candidate."""
     mean, scale = figures.mean(0), np.maximum(figures.std(0), 1e-2)
     z = torch.tensor(np.c_[(figures - mean) / scale, np.ones(len(figures))].clip(-FAR, FAR))
     target = torch.softmax(torch.tensor(scores) / GAIN, 1)
-    w = torch.zeros(len(CANDIDATES), z.shape[1], dtype=torch.double, requires_grad=True)
+    w = torch.zeros(len(names), z.shape[1], dtype=torch.double, requires_grad=True)
     optimizer = torch.optim.LBFGS([w], max_iter=200, line_search_fn="strong_wolfe")
     gain = torch.tensor(scores - scores.mean(1, keepdims=True)) / GAIN
 
@@ -53,19 +54,21 @@ def fitted(figures: np.ndarray, scores: np.ndarray, decay: float) -> dict[str, A
     return {
         "mean": _plain(mean),
         "scale": _plain(scale),
-        "weights": {name: _plain(row) for name, row in zip(CANDIDATES, found, strict=True)},
+        "weights": {name: _plain(row) for name, row in zip(names, found, strict=True)},
     }
 
 
-def left_out(figures: np.ndarray, scores: np.ndarray, kinds: np.ndarray, decay: float) -> tuple[np.ndarray, list[str]]:
+def left_out(
+    figures: np.ndarray, scores: np.ndarray, kinds: np.ndarray, candidates: Sequence[str], decay: float
+) -> tuple[np.ndarray, list[str]]:
     """The score of what is chosen for every scene by a rule fitted without its kind of scenes, and its name."""
     value, names = np.zeros(len(figures)), [""] * len(figures)
     for kind in np.unique(kinds):
-        rule = fitted(figures[kinds != kind], scores[kinds != kind], decay)
+        rule = fitted(figures[kinds != kind], scores[kinds != kind], candidates, decay)
         for i in np.flatnonzero(kinds == kind):
             chances = likelihoods(figures[i], rule)
             names[i] = max(chances, key=lambda name: chances[name])
-            value[i] = scores[i, CANDIDATES.index(names[i])]
+            value[i] = scores[i, candidates.index(names[i])]
     return value, names
 
 
@@ -85,21 +88,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rule", help='as "2D, encoder"')
     parser.add_argument("measured", type=Path, nargs="+")
+    parser.add_argument("--among", nargs="*", default=list(CANDIDATES), help="the candidates; all if not given")
     args = parser.parse_args()
     torch.set_num_threads(1)
     rows = [row for path in args.measured for row in json.loads(path.read_text()) if row["k"] > 1]
-    figures, scores = material(rows)
-    print(f"{len(rows)} scenes", {name: round(float(s), 3) for name, s in zip(CANDIDATES, scores.mean(0), strict=True)})
+    figures, scores = material(rows, args.among)
+    print(f"{len(rows)} scenes", {name: round(float(s), 3) for name, s in zip(args.among, scores.mean(0), strict=True)})
     kinds = np.array([row["kind"] for row in rows] * 2)
-    tried = {decay: left_out(figures, scores, kinds, decay) for decay in DECAYS}
+    tried = {decay: left_out(figures, scores, kinds, args.among, decay) for decay in DECAYS}
     for decay, (value, _) in tried.items():
         known, unknown = value[: len(rows)].mean(), value[len(rows) :].mean()
         print(f"penalty {decay}: with K known {known:.3f}, unknown {unknown:.3f}")
     decay = max(tried, key=lambda d: tried[d][0].mean())
     value, names = tried[decay]
     print(f"chosen {value.mean():.3f}, the best of each {scores.max(1).mean():.3f}")
-    print({name: names.count(name) for name in CANDIDATES})
-    write("features", fitted(figures, scores, decay), args.rule)
+    print({name: names.count(name) for name in args.among})
+    write("features", fitted(figures, scores, args.among, decay), args.rule)
 
 
 if __name__ == "__main__":

@@ -99,8 +99,8 @@ def test_the_rules_that_come_with_the_encoders_know_every_figure_and_candidate(r
     figures = evidence(spaces(maps, *CANDIDATES), maps)
     numbers = rules()["features"][rule]
     assert np.shape(numbers["mean"]) == np.shape(numbers["scale"]) == figures.shape
-    assert list(numbers["weights"]) == list(CANDIDATES) or set(numbers["weights"]) == set(CANDIDATES)
-    assert set(likelihoods(figures, numbers)) == set(CANDIDATES)
+    assert set(likelihoods(figures, numbers)) == set(numbers["weights"]) <= set(CANDIDATES)
+    assert len(numbers["weights"]) >= 3
     assert set(rules()["smoothing"][rule]) == set(rules()["sharpness"][rule]) == set(CANDIDATES)
 
 
