@@ -27,8 +27,8 @@ def test_a_sample_is_the_same_every_time_and_says_how_it_lies_in_space(drawn, na
     assert (sample.truth == again.truth).all()
     assert len(sample.axes) == sample.image.ndim
     assert len(sample.spacing) == len([axis for axis in sample.axes if axis in "ZYX"])
-    shape = sample.image.shape[:-1] if "C" in sample.axes else sample.image.shape
-    assert sample.truth.shape == shape
+    shape = dict(zip(sample.axes, sample.image.shape, strict=True))
+    assert sample.truth.shape == tuple(shape[axis] for axis in sample.axes if axis != "C")
 
 
 @pytest.mark.parametrize("name", samples.SAMPLES)
@@ -59,7 +59,7 @@ def test_an_unknown_sample_is_refused_with_the_names_there_are():
 def test_napari_can_add_a_sample_as_it_is(drawn, name):
     opener = getattr(samples, f"open_{name}")
     [(image, options, kind)] = opener()
-    axes = image.ndim - bool(options.get("rgb"))
+    axes = image.ndim - bool(options.get("rgb")) - ("channel_axis" in options)
     assert kind == "image"
     assert (image == drawn[name].image).all()
     assert len(options["scale"]) == len(options["units"]) == len(options["axis_labels"]) == axes

@@ -135,24 +135,27 @@ def _put(folder: Path, path: Path, replaces: Callable[[Path], bool]) -> None:
 
 def _exchange(temporary: Path, path: Path, replaces: Callable[[Path], bool]) -> None:
     """Rename `temporary` to `path`; what is there steps aside, and comes back if that fails."""
-    for attempt in range(_TRIES):
-        old = _beside(path, "old", path.name)
-        if path.exists():
-            _may_replace(path, replaces)
-            with suppress(FileNotFoundError):  # another writer was faster
-                path.rename(old)
-        try:
-            temporary.rename(path)
-        except OSError as error:
-            if old.exists() and not path.exists():
-                old.rename(path)
-            elif path.exists() and error.errno in (errno.ENOTEMPTY, errno.EEXIST) and attempt < _TRIES - 1:
-                shutil.rmtree(old, ignore_errors=True)  # another writer put its own there meanwhile
-                continue
-            raise
-        _flush(path.parent)
-        shutil.rmtree(old, ignore_errors=True)
-        return
+    aside: list[Path] = []
+    try:
+        for attempt in range(_TRIES):
+            if path.exists():
+                _may_replace(path, replaces)
+                with suppress(FileNotFoundError):  # another writer was faster
+                    aside.append(path.rename(_beside(path, "old", path.name)))
+            try:
+                temporary.rename(path)
+                break
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == _TRIES - 1:
+                    raise  # else another writer put its own there meanwhile
+    except OSError:
+        if aside and not path.exists():
+            aside.pop().rename(path)
+        raise
+    finally:
+        for old in aside:
+            shutil.rmtree(old, ignore_errors=True)
+    _flush(path.parent)
 
 
 def _may_replace(path: Path, replaces: Callable[[Path], bool]) -> None:

@@ -77,6 +77,20 @@ def open_divisions() -> list[LayerData]:
     return _layers("divisions")
 
 
+def open_multiplexed() -> list[LayerData]:
+    """Multiplexed tissue, for napari: a layer per stain, only three of them in sight."""
+    sample = draw("multiplexed")
+    options: dict[str, Any] = {
+        "channel_axis": sample.axes.index("C"),
+        "name": list(multiplexed.MARKERS),
+        "scale": sample.spacing,
+        "units": ("um", "um"),
+        "axis_labels": ("y", "x"),
+        "visible": [marker in ("DNA", "CD3", "PanCK") for marker in multiplexed.MARKERS],
+    }
+    return [(sample.image, options, "image")]
+
+
 def _nuclei() -> Sample:
     picture, truth = scenes.nuclei(np.random.default_rng(3), 512, radius=13.0)
     return Sample(_counts(picture), truth, (0.325, 0.325), "YX")

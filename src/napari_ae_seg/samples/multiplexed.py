@@ -56,18 +56,3 @@ def multiplexed(rng: Rng, size: int = 192) -> tuple[Image, Image, Image]:
         pictures.append(np.clip(seen, 0, 1))
     classes = np.where(inside, 2 + kind[places], 1).astype(np.uint8)
     return np.stack(pictures).astype(np.float32), classes, (places * inside).astype(np.int32)
-
-
-def open_multiplexed() -> list[tuple[np.ndarray, dict[str, object], str]]:
-    """A layer per stain, for napari; only three of them in sight."""
-    from . import draw
-
-    sample = draw("multiplexed")
-    about: dict[str, object] = {
-        "channel_axis": 0,
-        "name": list(MARKERS),
-        "scale": sample.spacing,
-        "units": ("um", "um"),
-        "visible": [marker in ("DNA", "CD3", "PanCK") for marker in MARKERS],
-    }
-    return [(sample.image, about, "image")]
