@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
+import napari_ae_seg as ae
 from napari_ae_seg.cli.app import app
 from napari_ae_seg.images.formats.read import read_legend
 from napari_ae_seg.images.formats.write import write_labels
@@ -67,3 +68,21 @@ def test_a_model_shows_its_clusters_and_the_image_drawn_from_them(folder, tmp_pa
     run("export", model, image, "--show", "confidence", "--out", tmp_path / "c.tif")
     sure = tifffile.imread(tmp_path / "c.tif")
     assert (sure.shape, sure.min() >= 0, sure.max() <= 1) == ((60, 80), True, True)
+
+
+def test_the_probability_of_each_segment_is_a_channel(folder, tmp_path):  # noqa: F811
+    model, image = folder / "m.aeseg", folder / "a.tif"
+    run("export", model, image, "--show", "probabilities", "--out", tmp_path / "p.tif")
+    run("export", model, image, "--show", "probabilities", "--out", tmp_path / "p.png")
+    chances = tifffile.imread(tmp_path / "p.tif")
+    assert chances.shape == (2, 60, 80)
+    np.testing.assert_allclose(chances.sum(0), 1, atol=0.002)
+    assert ae.read(tmp_path / "p.png").image.label_shape == (60, 160)
+
+
+def test_probabilities_of_a_movie_of_volumes_are_written(folder, tmp_path):  # noqa: F811
+    movie = np.tile(tifffile.imread(folder / "a.tif")[:24, :32], (2, 2, 1, 1))
+    tifffile.imwrite(tmp_path / "m.tif", movie, imagej=True, metadata={"axes": "TZYX"})
+    out = [tmp_path / "l.tif", "--clusters", "2", "--probabilities", tmp_path / "p.tif"]
+    run("segment", tmp_path / "m.tif", "--out", *out)
+    assert tifffile.imread(tmp_path / "p.tif").shape == (4, 2, 24, 32)  # every plane for itself

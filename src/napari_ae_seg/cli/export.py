@@ -12,7 +12,7 @@ from napari_ae_seg.images.formats import WRITERS
 
 from .console import Talk
 from .options import numbers, option, takes
-from .outputs import is_file
+from .outputs import is_file, probability_maps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from napari_ae_seg.images.legend import Legend
 
 MODEL = ".aeseg"
-SHOWS = ("confidence", "prototypes", "segmented")
+SHOWS = ("confidence", "probabilities", "prototypes", "segmented")
 """What a model shows of an image."""
-Shown = Literal["confidence", "prototypes", "segmented"]
+Shown = Literal["confidence", "probabilities", "prototypes", "segmented"]
 PICTURES = (".tif", ".tiff", ".npy", ".png")
 
 
@@ -165,14 +165,17 @@ def _show(model: Path, image: Path, what: str, out: Path, talk: Talk) -> None:
     with talk.account.stage("load"):
         segmenter = Segmenter.load(model)
     stack = talk.read([image], segmenter.model.ndim)
-    if what == "confidence":
+    if what in ("confidence", "probabilities"):
         segments = segmenter.apply_to(stack.image, report=talk.report)
-        found = stack.image.from_source(np.asarray(segments.confidence, np.float32))[:, None]
+        if what == "confidence":
+            found = stack.image.from_source(np.asarray(segments.confidence, np.float32))[:, None]
+        else:
+            found = probability_maps(segments, stack.image, out)
     else:
         explored = Exploration.of(segmenter, stack, report=talk.report)
         found = explored.prototypes if what == "prototypes" else explored.segmented()
     if out.suffix.lower() == ".png":
-        found = _picture(found)
+        found = _picture(found if what != "probabilities" else found.reshape(-1, 1, *found.shape[2:]))
     write_images(out, found)
 
 

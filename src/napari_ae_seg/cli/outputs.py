@@ -25,7 +25,11 @@ from napari_ae_seg.images.formats.optional import optional
 from napari_ae_seg.images.formats.table import TABLES
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_ae_seg.images.image import Image
     from napari_ae_seg.images.stack import Stack
+    from napari_ae_seg.segmenter.segments import Segments
 
 SUFFIXES = (".tif", ".tiff", ".png", ".npy", ".nii", ".nii.gz", ".zarr", ".geojson", ".zip")
 """Endings of files of labels."""
@@ -136,3 +140,11 @@ def check_tables(*paths: Path | None) -> None:
     """MissingExtraError if a table is wanted as Parquet and what writes it is not installed."""
     if any(path is not None and path.suffix.lower() == ".parquet" for path in paths):
         optional("pyarrow", "Parquet", "parquet")
+
+
+def probability_maps(segments: Segments, image: Image, path: Path) -> np.ndarray:
+    """How likely each segment is at every pixel (samples, segments, *space): float16 for .npy, else float32."""
+    import numpy as np
+
+    chances = np.stack([image.from_source(one) for one in segments.probabilities], axis=1)
+    return chances if path.suffix.lower() == ".npy" else chances.astype(np.float32)  # Fiji knows no float16

@@ -25,7 +25,7 @@ from napari_ae_seg.images.formats.table import TABLES, Table
 
 from .console import Talk
 from .options import Images, asks_for, configured, given_in, numbers, option, switch, takes
-from .outputs import SUFFIXES, check_tables, label_files, room
+from .outputs import SUFFIXES, check_tables, label_files, probability_maps, room
 
 if TYPE_CHECKING:
     import numpy as np
@@ -364,11 +364,13 @@ def _write(
         if wanted.share[1] > 1:
             return None
         found = job.found or job.segments
-        _write_probabilities(wanted.probabilities, job.segments, talk)
+        if wanted.probabilities:
+            _write_probabilities(wanted.probabilities, job.segments, image, talk)
         count = job.found.count if job.found else None
         return _Written(number, image.name, path, dict(found.table), job.segments, count)
     segments = segmenter.apply_to(image, None, talk.report, wanted.rescale)
-    _write_probabilities(wanted.probabilities, segments, talk)
+    if wanted.probabilities:
+        _write_probabilities(wanted.probabilities, segments, image, talk)
     found = segments.objects(image, wanted.labels, wanted.parting) if wanted.parting else segments
     tracks = None
     if wanted.tracked:
@@ -451,15 +453,12 @@ def _check_probabilities(images: Sequence[Path], out: Path | None) -> None:
         raise typer.BadParameter(f"--probabilities: they are written as .tif or .npy, got {out.name}")
 
 
-def _write_probabilities(path: Path | None, segments: Segments, talk: Talk) -> None:
-    """Writes how likely each segment is at every pixel, if it is asked for."""
+def _write_probabilities(path: Path, segments: Segments, image: Image, talk: Talk) -> None:
+    """Writes how likely each segment is at every pixel."""
     from napari_ae_seg.images.formats.write import write_images
 
-    if path is not None:
-        chances = segments.probabilities[None]
-        exact = path.suffix.lower() == ".npy"
-        write_images(path, chances if exact else chances.astype("float32"))  # Fiji knows no float16
-        talk.say(f"probabilities: {path}")
+    write_images(path, probability_maps(segments, image, path))
+    talk.say(f"probabilities: {path}")
 
 
 def _write_tracks(path: Path, written: Sequence[_Written]) -> None:
