@@ -34,5 +34,16 @@ score = agreement(segments.labels[inside], truth[inside])
 print(f"agreement inside the head: {score:.2f}")
 
 # %% [markdown]
+# The thin rim in the color of fluid is a fault: a pixel at the edge of the head holds half air and half brain, and is
+# as dark as fluid. A mask that is a pixel smaller leaves the rim out.
+
+# %%
+smaller = ndimage.binary_erosion(inside)
+segments = ae.segment(ae.read(np.where(smaller, image, np.nan), axes="ZYX", spacing=(2, 1, 1)), 3)
+show(labels=segments.labels[middle], drawn=truth[middle].astype(np.int32))
+score = agreement(segments.labels[smaller], truth[smaller])
+print(f"agreement inside the smaller mask: {score:.2f}")
+
+# %% [markdown]
 # NIfTI and DICOM are read with `pip install "napari-ae-seg[medical]"`, and labels are written as NIfTI in the same
 # place. For research, not for diagnosis.

@@ -42,6 +42,17 @@ def agreement(labels: np.ndarray, truth: np.ndarray) -> float:
     return float(table[linear_sum_assignment(-table)].sum() / len(classes))
 
 
+def like(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """`labels` in the numbers of the classes of `truth` that they overlap most, so that colors can be compared."""
+    classes, found = np.unique(truth), np.unique(labels)
+    table = np.array([[((truth == one) & (labels == label)).sum() for label in found] for one in classes])
+    rows, columns = linear_sum_assignment(-table)
+    named = dict(zip(found[columns].tolist(), classes[rows].tolist(), strict=True))
+    free = iter(range(int(classes.max()) + 1, int(classes.max()) + 1 + len(found)))
+    numbers = [named[label] if label in named else next(free) for label in found.tolist()]
+    return np.array(numbers)[np.searchsorted(found, labels)]
+
+
 def _panel(values: np.ndarray) -> Image.Image:
     values = np.asarray(values)
     if values.ndim == 2 and values.dtype.kind in "iu" and values.dtype.itemsize >= 4:

@@ -5,6 +5,7 @@
 # for slices lie farther apart than pixels; files bring theirs along.
 
 # %%
+import numpy as np
 from pictures import agreement, show
 
 import napari_ae_seg as ae
@@ -16,7 +17,8 @@ print(stack)
 # %%
 segments = ae.segment(stack, 2)
 middle = len(sample.image) // 2
-show(slice=sample.image[middle], labels=segments.labels[middle], along_z=segments.labels[:, 64])
+upright = np.repeat(segments.labels[:, 64], 3, axis=0)  # a slice is as thick as three pixels are wide
+show(slice=sample.image[middle], labels=segments.labels[middle], cut_along_z=upright)
 score = agreement(segments.labels, sample.truth)
 print(f"agreement with what was drawn: {score:.2f}")
 

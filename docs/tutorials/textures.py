@@ -23,8 +23,8 @@ score = agreement(labels["texture"], sample.truth)
 print(ae.segment(sample.image, 5).sentence)
 
 # %% [markdown]
-# Where the surfaces are unlike anything the encoder has seen, let it learn yours first. Fifty steps are a start; look
-# at whether the clusters get better, not at the loss.
+# Where the surfaces are unlike anything the encoder has seen, let it learn yours first. Fifty steps are a start. Here
+# it was not needed, and the number does not rise: look at whether the clusters get better, not at the loss.
 
 # %%
 model = ae.train(sample.image, ae.TrainingConfig(steps=50), model=ae.Autoencoder.shipped(2))
