@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QDockWidget, QTabBar
 
 NAMES = ("Segment", "Train autoencoder", "Explore latents", "Classify")
 
@@ -21,6 +21,8 @@ def test_docks_opened_one_after_another_are_tabs_of_one_place(viewer, dock, qtbo
     for one, other in itertools.permutations(frames, 2):
         assert other in window.tabifiedDockWidgets(one)
     assert not any(part in window.tabifiedDockWidgets(frames[0]) for part in others(window, frames))
+    bar = next(bar for bar in window.findChildren(QTabBar) if bar.count() == len(NAMES))
+    assert [bar.tabText(tab) for tab in range(bar.count())] == ["Segment", "Train", "Explore", "Classify"]
 
 
 def test_a_dock_that_floats_stays_by_itself(viewer, dock, qtbot):

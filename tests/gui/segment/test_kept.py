@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from ..conftest import blobs, press, settle, slide
 from .test_edits import select
@@ -117,8 +118,15 @@ def test_a_model_with_clusters_asks_whether_they_are_wanted(segmented, qtbot, vi
 
 
 def test_objects_are_what_is_told_apart_not_clusters_or_strokes(viewer, segmented, qtbot, dock):
-    segment_dock, _ = segmented
+    segment_dock, layer = segmented
+    objects = dock("Classify").about.objects
+    assert objects.layer is layer
     press(qtbot, segment_dock.results.count)
     qtbot.waitUntil(lambda: any(layer.name.endswith("objects") for layer in viewer.layers), timeout=60_000)
     segment_dock.paint_strokes()
-    assert dock("Classify").about.objects.layer.name.endswith("objects")
+    assert objects.layer.name.endswith("objects")
+    qtbot.keyClick(objects, Qt.Key.Key_End)  # what a person chooses stands
+    chosen = objects.layer
+    viewer.add_labels(layer.data.copy(), name="another")
+    assert objects.layer is chosen
+    assert not chosen.name.endswith("objects")

@@ -30,6 +30,11 @@ SMALL = 32_000_000
 """Pixels of labels up to which they are compared as a whole."""
 
 
+def _clusters(layer: Layer) -> bool:
+    """Whether `layer` holds clusters, none of which a person gave a class."""
+    return layer in current().clustered and layer not in current().numbered
+
+
 class SubjectRows(QWidget):
     """The rows at the top of the Classify dock."""
 
@@ -47,7 +52,7 @@ class SubjectRows(QWidget):
         self._kind.offer(KINDS)
         self.image = LayerPicker(viewer, (Image,))
         self.image.setObjectName("image")
-        self.objects = LayerPicker(viewer, (Labels,), unlikely=lambda layer: layer in current().clustered)
+        self.objects = LayerPicker(viewer, (Labels,), unlikely=_clusters)
         self.objects.setObjectName("objects")
         self.images = LayerList(viewer, (Image,))
         self.images.setObjectName("images")

@@ -65,7 +65,7 @@ def follow_layers(viewer: Viewer, widget: QWidget, update: Callable[[], None]) -
 class LayerPicker(Combo):
     """One of the viewer's layers of `kinds`; `none` is the words for choosing no layer, if that is a choice.
 
-    Those that are `unlikely` meant are offered last.
+    Those that are `unlikely` meant are offered last, and left once there is another, unless a person chose them.
     """
 
     picked = Signal(object)
@@ -84,7 +84,9 @@ class LayerPicker(Combo):
         self._kinds = kinds
         self._none = none
         self._picked: Layer | None = None
+        self._by_hand: Layer | None = None
         follow_layers(viewer, self, self.follow)
+        self.activated.connect(self._choose_by_hand)
         self.currentIndexChanged.connect(self._tell)
         self.follow()
 
@@ -104,10 +106,15 @@ class LayerPicker(Combo):
         self.offer(options)
         for row in range(self.count()):  # a long name is cut
             self.setItemData(row, self.itemText(row), Qt.ItemDataRole.ToolTipRole)
-        active = self._viewer.layers.selection.active
-        if before not in found and not self._none and active in found and not self._unlikely(active):
-            self.choose(active)
+        stands = before in found and (before is self._by_hand or not self._unlikely(before))
+        meant = [layer for layer in (self._viewer.layers.selection.active, *found) if layer in found]
+        likely = [layer for layer in meant if not self._unlikely(layer)]
+        if likely and not stands and not self._none:
+            self.choose(likely[0])
         self._tell()
+
+    def _choose_by_hand(self, _: int) -> None:
+        self._by_hand = self.layer
 
     def _tell(self, *_: Any) -> None:
         self.setToolTip(self.currentText())

@@ -167,6 +167,7 @@ class Dock(QWidget):
         window = frame.parent() if frame is not None else None
         if frame is None or not isinstance(window, QMainWindow):
             return
+        frame.setWindowTitle(frame.windowTitle().split(" ")[0])  # on its tab, where there is no room for all of it
         frames = [_frame(dock) for dock in window.findChildren(Dock) if dock is not self]
         there = [one for one in frames if one is not None and not one.isFloating() and not frame.isFloating()]
         beside = [one for one in there if window.dockWidgetArea(one) == window.dockWidgetArea(frame)]
