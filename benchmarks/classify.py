@@ -14,7 +14,7 @@ from napari_ae_seg.core.progress import silent
 from napari_ae_seg.samples.celltypes import two_types
 from napari_ae_seg.segmenter.fit import default_model
 
-from . import results
+from . import pages, results
 from .sets import _read, cases
 
 SET = "dsb2018_stage1_test"
@@ -23,6 +23,8 @@ DARK, PALE = 0.5, 0.85
 COLORED = 0.02
 FEW = 10
 """Examples per class that a person might label."""
+CELLS = "cells of two types that differ in texture, 3 images"
+NUCLEI = "nuclei by modality"
 KINDS = {
     "shape and brightness": {"latents": "none"},
     "latents alone": {"shape": False, "brightness": False},
@@ -37,7 +39,7 @@ def main() -> None:
     drawn = [two_types(np.random.default_rng(seed)) for seed in (12, 13, 14)]
     stack = ae.read([(4000 * one.image).astype(np.uint16) for one in drawn], axes="YX")
     items, named = _measured(stack, [one.numbers for one in drawn], [one.types for one in drawn])
-    _table("cells of two types that differ in texture, 3 images", items, named, stack, LEARNERS)
+    _table(CELLS, items, named, stack, LEARNERS)
     found = cases((SET,)).get(SET, [])
     if not found:
         print(f"{SET}: skipped, NAPARI_AE_SEG_DATA does not hold it")
@@ -51,12 +53,13 @@ def main() -> None:
         dict.fromkeys(np.unique(mask[mask > 0]).tolist(), name) for mask, name in zip(objects, classes, strict=True)
     ]
     for title, images, axes in (
-        ("nuclei by modality", [p[..., :3] for p in colors], "YXC"),
-        ("nuclei by modality, grey, each image stretched to its own range", [_gray(p) for p in colors], "YX"),
+        (NUCLEI, [p[..., :3] for p in colors], "YXC"),
+        (f"{NUCLEI}, grey, each image stretched to its own range", [_gray(p) for p in colors], "YX"),
     ):
         stack = ae.read(images, axes=axes)
         items, named = _measured(stack, objects, given)
         _table(f"{title}, {len(images)} images", items, named, stack, LEARNERS[:2])
+    pages.write()
 
 
 def modality(rgb: np.ndarray, mask: np.ndarray) -> str:
@@ -97,7 +100,7 @@ def _table(title: str, items: Items, named: list[str], stack: ae.Stack, learners
             assert quality.accuracy is not None
             few = _few(model, items, named, config, stack)
             figures = {name: getattr(quality, name) for name in ("accuracy", "spread", "balanced", "majority")}
-            results.keep("classify", {title: {f"{kind}, {learner}": {**figures, "few": few}}})
+            results.keep("classify", {title: {f"{kind}, {learner}": {**figures, "few": few, "items": len(items)}}})
             print(
                 f"  {f'{kind}, {learner}':32} accuracy {quality.accuracy:.3f} ± {quality.spread:.3f}  "
                 f"balanced {quality.balanced:.3f}  majority {quality.majority:.3f}  "

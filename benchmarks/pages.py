@@ -17,7 +17,7 @@ import numpy as np
 from . import results, sets
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "accuracy.md")
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("benchmarks", "accuracy", "classify")))
 TITLES = {
     "dsb2018_stage1_test": "nuclei",
     "em_isbi2012_membrane": "membranes",
@@ -182,6 +182,17 @@ def costs() -> str:
     return "\n".join([seconds, "", head, *rows])
 
 
+def classes() -> str:
+    """How many objects are recognised: a row per set of them."""
+    head = "| accuracy | most frequent class | shape and brightness | with latents |\n|---|---|---|---|"
+    rows = []
+    for title, kinds in results.known("classify").get("sets", {}).items():
+        without, best = kinds["shape and brightness, logistic"], kinds["all, logistic"]
+        figures = (best["majority"], without["accuracy"], best["accuracy"])
+        rows.append(f"| {title}: {best['items']} | " + " | ".join(map(_shown, figures)) + " |")
+    return "\n".join([head, *rows]) if rows else ""
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "peers": partial(table, "peers", UNSUPERVISED),
     "peers-strokes": partial(table, "peers", STROKES),
@@ -194,6 +205,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "accuracy-features": partial(table, "accuracy", BY_FEATURES),
     "accuracy-auroc": partial(table, "accuracy", BY_CONFIDENCE, "auroc"),
     "accuracy-about": partial(machine, "accuracy"),
+    "classify": classes,
 }
 """What draws each table."""
 

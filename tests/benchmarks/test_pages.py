@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
-from benchmarks import pages, results
+from benchmarks import pages, results, strokes
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 SCORE = re.compile(r"(?<![\w.\d])\.\d{2,3}(?!\d)")
 """Scores are written without the 0 before the point."""
-HELD = {"accuracy.md": "accuracy", "classify.md": "classify"}
-"""Pages whose figures come of one benchmark alone: until its file is there, they are older than the files."""
+MEASURED = re.compile(r"\d[\d.,]*\s?(?:%|ms|s|seconds|minutes|hours|MB|GB|TB|times)(?!\w)")
+"""Numbers with the unit of a measurement."""
 
 
 def scores() -> set[str]:
@@ -33,11 +33,17 @@ def test_tables_are_what_was_measured(page):
 def test_every_score_of_a_page_is_in_a_file(page):
     text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     found = set(SCORE.findall(text))
-    needs = HELD.get(page.name)
-    if needs and not results.known(needs):
-        pytest.skip(f"python -m benchmarks {needs} has not been run since its figures are kept in a file")
     means = set(re.findall(SCORE, "".join(draw() for draw in pages.BLOCKS.values())))
     assert found - scores() - means == set()
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_times_sizes_and_shares_stand_in_tables_that_a_benchmark_draws(page):
+    text = page.read_text(encoding="utf-8")
+    for name in pages.BLOCKS:
+        text = re.sub(rf"<!-- {name} -->.*?<!-- /{name} -->", "", text, flags=re.DOTALL)
+    text = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+    assert set(MEASURED.findall(text)) <= {f"{100 * strokes.SHARE:g} %"}
 
 
 def test_a_run_of_some_sets_leaves_the_others(tmp_path, monkeypatch):

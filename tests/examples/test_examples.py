@@ -1,6 +1,15 @@
 """The examples: each runs in a short form and prints a table that says what it is there to show."""
 
+import os
+import runpy
+import sys
+import warnings
+from pathlib import Path
+
 import numpy as np
+import pytest
+import tifffile
+import torch
 from examples import convolutional, dense, recognition, regions, sparse
 
 
@@ -38,3 +47,29 @@ def test_tiny_regions_have_scores_and_merge_at_rising_cost():
     assert np.isfinite(scores["score 0"]).all()
     assert merged["regions"] == sorted(merged["regions"], reverse=True)
     assert merged["cost"] == sorted(merged["cost"])
+
+
+def transformed(model, folder, monkeypatch):
+    """The labels that the script writes of an image with two halves."""
+    image = np.random.default_rng(0).normal(size=(112, 112)).astype(np.float32)
+    image[:, 56:] += 20
+    tifffile.imwrite(folder / "image.tif", image)
+    monkeypatch.setattr(
+        sys, "argv", ["transformer.py", str(model), str(folder / "image.tif"), str(folder / "l.tif"), "2"]
+    )
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "transformer.py"), run_name="__main__")
+    return tifffile.imread(folder / "l.tif")
+
+
+def test_a_torchscript_file_segments_an_image(tmp_path, monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of its own end
+        torch.jit.trace(torch.nn.AvgPool2d(14), torch.zeros(1, 3, 224, 224)).save(tmp_path / "model.pt")
+    labels = transformed(tmp_path / "model.pt", tmp_path, monkeypatch)
+    assert labels[0, 0] != labels[0, -1]
+
+
+@pytest.mark.skipif("VISION_TRANSFORMER" not in os.environ, reason="VISION_TRANSFORMER names no TorchScript file")
+def test_a_vision_transformer_segments_an_image(tmp_path, monkeypatch):
+    labels = transformed(os.environ["VISION_TRANSFORMER"], tmp_path, monkeypatch)
+    assert labels[0, 0] != labels[0, -1]

@@ -37,7 +37,7 @@ fitted to; a place of its {latents} latents is {stride} pixels wide.
 
 ## Training
 
-Without labels, on: {trained}.
+On: {trained}. No label of a person was used.
 
 ## Validation
 
@@ -164,7 +164,7 @@ def _description(model: Autoencoder, files: dict[str, bytes]) -> dict[str, Any]:
         "type": "model",
         "format_version": FORMAT,
         "name": f"napari-ae-seg encoder ({model.ndim}D {model.net.latents} latents)",
-        "description": "Latents of an autoencoder that learnt images without labels, to be clustered or classified.",
+        "description": "Latents of an encoder that learnt without labels of a person, to be clustered or classified.",
         "authors": [{"name": "napari-ae-seg developers"}],
         "cite": [{"text": "napari-ae-seg developers: napari-ae-seg", "url": REPOSITORY}],
         "license": "BSD-3-Clause",
