@@ -416,6 +416,9 @@ class TrainingConfig(RunConfig):
     focus: Annotated[float, Field(ge=0, le=1), Shown("Focus")] = 0.5
     """Share of the patches drawn from places of high contrast, the others from anywhere."""
 
+    gpus: Annotated[int, Field(ge=1, le=64), Shown("GPUs")] = 1
+    """GPUs of this machine that share each batch; on the CPU as many processes."""
+
     precision: Annotated[
         Literal["auto", "fp32", "mixed"], Shown("Precision", choices={"fp32": "32 bits", "mixed": "16 bits"})
     ] = "auto"

@@ -206,6 +206,12 @@ def test_a_job_reads_no_more_than_its_block_and_what_is_around(segmenter, image,
     assert np.array_equal(found.labels[:], segmenter.apply(image).labels)
 
 
+def test_what_kills_left_before_the_first_block_is_swept(segmenter, image, tmp_path):
+    (tmp_path / ".l.zarr.partial.4711" / ".job").mkdir(parents=True)
+    segmenter.apply(image, out=tmp_path / "l.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["l.zarr"]
+
+
 CHILD = """
 import os, signal, sys, time, numpy as np, napari_ae_seg as ae
 from napari_ae_seg.autoencoder import encode

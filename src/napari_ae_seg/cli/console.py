@@ -68,7 +68,7 @@ class Talk:
     @property
     def asked_of_images(self) -> list[str]:
         """How images are read, as a person asked for it."""
-        return [str(self._fields.get(name)) for name in ("axes", "spacing", "channels", "roi")]
+        return [str(self._fields.get(name)) for name in ("axes", "spacing", "channels", "roi", "level")]
 
     @property
     def reports(self) -> bool:
@@ -90,6 +90,7 @@ class Talk:
         channels = numbers(asked.get("channels"), int, "--channels")
         with self.account.stage("read"):
             options = {"ndim": ndim, "spacing": spacing, "channels": channels, "roi": asked.get("roi")}
+            options["level"] = asked.get("level", 0)
             batch = read_batch(images, asked.get("axes"), **options)
         if batch.failures and not carry_on:
             raise ImageReadError(next(iter(batch.failures.values())))

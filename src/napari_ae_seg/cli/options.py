@@ -36,6 +36,7 @@ READING: dict[str, tuple[Any, str, str]] = {
     "spacing": (str, "SIZES", "Pixel size along the spatial axes, such as 2,0.5,0.5."),
     "channels": (str, "NUMBERS", "Channels to use, such as 0,2."),
     "roi": (Path, "FILE", "A mask: learn only where it is not 0."),
+    "level": (int, "NUMBER", "Level of a pyramid: 0 is the finest, each further one coarser."),
 }
 COMMON: dict[str, tuple[Any, str, str]] = {
     "report": (Path, "FILE", "Write seconds per stage, memory, device, settings and versions here (JSON)."),

@@ -148,6 +148,8 @@ class Folder:
         (i, n): every n-th image from i on, 0 <= i < n; the rest is left to others.
     report : callable, optional
         Is told of progress; `progress_bar` shows it.
+    replace : bool, optional
+        Write over files that are there already and are not of this job.
 
     Examples
     --------
@@ -174,12 +176,13 @@ class Folder:
         rescale: bool = False,
         share: tuple[int, int] = (0, 1),
         report: Report = silent,
+        replace: bool = True,
     ) -> None:
         if len(files) != len(images):
             raise ValueError(f"every image has a file: got {len(images)} images and {len(files)} files")
         wished = tuple(labels) if labels else None
         self._work = _Labelling(segmenter, images, tuple(map(Path, files)), objects, wished, rescale)
-        self._workers, self._share, self._report = workers, share, report
+        self._workers, self._share, self._report, self._replace = workers, share, report, replace
 
     def __iter__(self) -> Iterator[Outcome]:
         work, (first, every) = self._work, self._share
@@ -194,7 +197,9 @@ class Folder:
             kept = {n: outcome for n, outcome in done.items() if not outcome.failure and Path(outcome.file).exists()}
             yield from kept.values()
             left = [number for number in mine if number not in kept]
-            for outcome in self._outcomes(left):
+            there = [] if self._replace else [number for number in left if work.files[number].exists()]
+            yield from map(self._left_alone, there)
+            for outcome in self._outcomes([number for number in left if number not in there]):
                 journal.add(asdict(outcome))
                 count = len(kept) + 1
                 kept[outcome.number] = outcome
@@ -203,6 +208,11 @@ class Folder:
         if every == 1:
             with suppress(OSError):
                 (folder / name).unlink()
+
+    def _left_alone(self, number: int) -> Outcome:
+        file = self._work.files[number]
+        told = f"{file.name} is there already; it was left as it is"
+        return Outcome(number, self._work.stack.images[number].name, str(file), failure=told)
 
     def _outcomes(self, numbers: Sequence[int]) -> Iterator[Outcome]:
         work, workers = self._work, self._workers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +62,22 @@ def middle(image: Image) -> tuple[slice, ...]:
     return tuple(part)
 
 
+def overview(image: Image) -> Image:
+    """The finest level of an image whose plane is at most `LOOKED_AT` wide, or its coarsest one."""
+    count = min(len(source.coarser) for source in image.sources)
+    for level in range(count + 1):
+        found = replace(image, sources=tuple(source.at(level) for source in image.sources))
+        if max(found.shape[-2:]) <= LOOKED_AT:
+            break
+    return found
+
+
 def picture_of(image: Image) -> np.ndarray:
-    """The first of an image's samples as (Y, X, 3) uint8, every channel over its own range."""
+    """The first of an image's samples as (Y, X, 3) uint8, every channel over its own range.
+
+    Of a pyramid it is the finest level of which all is read.
+    """
+    image = overview(image)
     raw = image.block(0, middle(image))
     low, high = (_percentile(raw, share) for share in (0.5, 99.5))
     return colored((raw - low) / np.where(high > low, high - low, 1))

@@ -60,6 +60,10 @@ class PatchSampler:
         """`count` patches kept apart: the same ones at every call."""
         return self._held.draw(count, 0.0, np.random.default_rng([self._seed, 2]))[0]
 
+    def begin_at(self, *numbers: int) -> None:
+        """Draw from now on as these numbers say."""
+        self._rng = np.random.default_rng([self._seed, *numbers])
+
     def state(self) -> dict[str, Any]:
         """Where the drawing has got to; JSON can hold it."""
         return dict(self._rng.bit_generator.state)

@@ -35,6 +35,8 @@ class Source:
     """Further arguments for a layer of the array without its channel axis."""
     affine: np.ndarray | None = None
     """Of a medical image: voxel numbers -> millimetres."""
+    coarser: tuple[Source, ...] = ()
+    """The further levels of a pyramid, each coarser than the one before."""
 
     def __post_init__(self) -> None:
         shape, dtype = tuple(self.array.shape), np.dtype(self.array.dtype)
@@ -55,6 +57,13 @@ class Source:
             note = f"{self.name}: the size of a pixel along {', '.join(unknown)} is no number and is left out"
             object.__setattr__(self, "spacing", known)
             object.__setattr__(self, "assumed", "; ".join(filter(None, (self.assumed, note))))
+
+    def at(self, level: int) -> Source:
+        """A level of the pyramid, 0 being the finest; ValueError if there is no such level."""
+        if not 0 <= level <= len(self.coarser):
+            has = f"levels 0 to {len(self.coarser)}" if self.coarser else "one resolution, level 0"
+            raise ValueError(f"{self.name}: the image has {has}, got level {level}")
+        return replace((self, *self.coarser)[level], coarser=self.coarser[level:])
 
     def noting(self, sentence: str) -> Source:
         """The same source, with a sentence more on what was assumed."""

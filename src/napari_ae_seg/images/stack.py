@@ -198,6 +198,7 @@ def read(
     channels: Sequence[int] | None = None,
     together: Literal["samples", "channels"] = "samples",
     roi: Any = None,
+    level: int = 0,
 ) -> Stack:
     """Images as a lazy Stack, seen as (samples, channels, *space); no pixel is read until it is needed.
 
@@ -219,6 +220,8 @@ def read(
         What the items of a list are to each other.
     roi : array, layer, path, or list of one per image, optional
         Above 0 where to learn from.
+    level : int, optional
+        Of a pyramid (OME-Zarr, TIFF, multiscale layer): 0 is the finest, each further one coarser.
 
     Returns
     -------
@@ -230,7 +233,7 @@ def read(
     ImageReadError
         If there is no such file, it is damaged, or `x` is nothing that holds images.
     ValueError
-        If axes, spacing, channels or region of interest do not fit the image.
+        If axes, spacing, channels, region of interest or level do not fit the image.
 
     Examples
     --------
@@ -240,12 +243,13 @@ def read(
     from .formats.read import sources_of
 
     if isinstance(x, (Stack, Image)):
-        if axes is not None or spacing is not None or together != "samples":
-            raise ValueError("what is read already keeps its axes, spacing and channels; read its arrays or paths anew")
+        if axes is not None or spacing is not None or together != "samples" or level:
+            kept = "axes, spacing, channels and level"
+            raise ValueError(f"what is read already keeps its {kept}; read its arrays or paths anew")
         stack = x if isinstance(x, Stack) else Stack((x,))
         stack = stack.with_ndim(ndim) if ndim else stack
     else:
-        found = [_with_spacing(source, spacing) for source in sources_of(x, axes)]
+        found = [_with_spacing(source.at(level), spacing) for source in sources_of(x, axes)]
         groups = [tuple(found)] if together == "channels" else [(source,) for source in found]
         stack = Stack(tuple(Image.of(group) for group in groups)).with_ndim(ndim)
     if channels is not None:

@@ -7,6 +7,7 @@ journal says what is done: a block that was written but not written down is writ
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -415,7 +416,7 @@ class Job:
         ...     ae.Job(segmenter, ae.read(bands).image, f"{folder}/labels.zarr").run().segments.table["index"]
         [1, 2, 3]
         """
-        clock = _Clock()
+        clock = Clock()
         for done in self:
             note = clock.left(done)
             report(Progress(done.stage, done.done, done.total, note))
@@ -493,6 +494,8 @@ class Job:
             self.partial = self.out
             self.work = replace(self.work, folder=self.out)
         files.list_labels(self.out)
+        for left in self.out.parent.glob(f".{glob.escape(self.out.name + files.PARTIAL)}.*"):  # kills before any block
+            shutil.rmtree(left, ignore_errors=True)
         shutil.rmtree(self.out / files.JOB, ignore_errors=True)
         if self.found is not None:
             self.found = Objects(self.labels, told["objects"])
@@ -613,7 +616,7 @@ def _make(work: Work, about: dict[str, Any]) -> None:
     try:
         making.rename(folder)
     except OSError:  # another share of the job was faster
-        shutil.rmtree(making)
+        shutil.rmtree(making, ignore_errors=True)
         if not _is_of(folder / files.JOB, about):
             raise
 
@@ -624,9 +627,9 @@ def _readable(image: Image, job: Path) -> Image:
         if isinstance(source.array, np.ndarray):
             np.ascontiguousarray(source.array).tofile(job / f"image-{number}")
     sources = [
-        replace(source, array=Mapped(job / f"image-{number}", source.array.shape, source.array.dtype, 0))
+        replace(source, array=Mapped(job / f"image-{number}", source.array.shape, source.array.dtype, 0), coarser=())
         if isinstance(source.array, np.ndarray)
-        else source
+        else replace(source, coarser=())
         for number, source in enumerate(image.sources)
     ]
     return replace(image, sources=tuple(sources))
@@ -661,7 +664,7 @@ def _counted(tally: Tally, count: int) -> dict[str, np.ndarray]:
 
 
 @dataclass
-class _Clock:
+class Clock:
     """How long a stage still takes, from what was done since it began."""
 
     stage: str = ""

@@ -21,7 +21,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setitem(ngff.SIDES, 3, 16)
     monkeypatch.setattr(label, "IN_MEMORY", 0)
     monkeypatch.setattr(segmenter, "IN_MEMORY", 0)
-    monkeypatch.setattr(growing, "SIDE", 40)
+    monkeypatch.setitem(growing.SIDES, 2, 40)
 
 
 def test_coarse_labels_are_every_so_many_pixels_of_all(small):

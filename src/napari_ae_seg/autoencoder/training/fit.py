@@ -23,6 +23,7 @@ from . import checkpoint
 from .finish import finish
 from .learner import Learner
 from .material import Material
+from .parallel import device_of, together
 from .schedule import Watch, check_every, rate, steps_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Fit:
         What learns.
     threads : int
         CPU threads; the result depends on their number in the last bits.
+    rank : int, optional
+        Which of the processes that train together this is; 0 is the first.
 
     Examples
     --------
@@ -103,9 +106,9 @@ class Fit:
     (False, [3], 2)
     """
 
-    def __init__(self, material: Material, training: TrainingConfig, net: Net, threads: int) -> None:
-        self.training, self.material, self.threads = training, material, threads
-        self.learner = Learner(net, material.normalizer, training, devices.resolve(training.device).device)
+    def __init__(self, material: Material, training: TrainingConfig, net: Net, threads: int, rank: int = 0) -> None:
+        self.training, self.material, self.threads, self._rank = training, material, threads, rank
+        self.learner = Learner(net, material.normalizer, training, device_of(rank, training), rank)
         self.sampler = PatchSampler(
             material.blocks,
             net.batch_shape(1, training.patch)[1:],
@@ -197,6 +200,11 @@ class Fit:
 
     def __iter__(self) -> Iterator[Step]:
         devices.use_threads(self.threads)
+        if self.training.gpus > 1 and not self.finished:
+            with together(self) as go:
+                while not self.finished:
+                    go()
+                    yield self._step()
         while not self.finished:
             yield self._step()
 
@@ -280,7 +288,10 @@ class Fit:
 
     def _step(self) -> Step:
         start = time.perf_counter()
-        loss, parts = devices.shrinking(self._learn, self.batch, self.learner.device, what="batch")
+        if self.training.gpus > 1:  # one process alone cannot take less
+            loss, parts = self._learn(self.batch, self.learner.device)
+        else:
+            loss, parts = devices.shrinking(self._learn, self.batch, self.learner.device, what="batch")
         learning_rate = rate(self.number, self.training)
         self.number += 1
         self.losses.append(loss)
@@ -290,6 +301,12 @@ class Fit:
         self.stopped = self.watch.verdict(self.seconds) if self.number < self.training.steps else ""
         steps = self.training.steps
         return Step(self.number, steps, loss, validation, self.seconds, self._left(), learning_rate, parts)
+
+    def _follow(self) -> None:
+        """A step of a process that is not the first: it learns, and leaves all else to that one."""
+        self.sampler.begin_at(self.number, self._rank)
+        self._learn(self.batch, self.learner.device)
+        self.number += 1
 
     def _left(self) -> float:
         """Seconds that are left, at the pace of the last steps."""
@@ -306,6 +323,7 @@ class Fit:
             self.learner.move(device)
         net = self.learner.net
         count, *sides = net.batch_shape(batch, self.training.patch)
+        count = -(-count // self.training.gpus)
         if net.one_place or max(sides) <= net.stride:
             count = max(count, 2)  # one value has no variance
         if self.training.contrastive_weight:  # the second half are the neighbours of the first

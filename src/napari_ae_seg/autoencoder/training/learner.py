@@ -24,6 +24,8 @@ from .optimizers import OPTIMIZERS
 from .schedule import rate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_ae_seg.autoencoder.nets import Net, Output
     from napari_ae_seg.config import NetworkConfig, TrainingConfig
     from napari_ae_seg.images.normalize import Normalizer
@@ -50,9 +52,14 @@ def precision(training: TrainingConfig, network: NetworkConfig, ndim: int, devic
 class Learner:
     """A network and its optimiser on a device. All that is random in a step follows from the seed and its number."""
 
-    def __init__(self, net: Net, normalizer: Normalizer, training: TrainingConfig, device: torch.device) -> None:
+    def __init__(
+        self, net: Net, normalizer: Normalizer, training: TrainingConfig, device: torch.device, rank: int = 0
+    ) -> None:
         self.training, self.normalizer, self.device = training, normalizer, device
         self.precision = precision(training, net.config, net.ndim, device)
+        self.rank = rank
+        self.loss: Callable[..., tuple[Tensor, dict[str, Tensor]]] = self.alone
+        """The loss on patches, and its parts; several processes replace it by one that averages what is learnt."""
         self.net = net.to(device).to(memory_format=net.memory_format)  # type: ignore[call-overload]
         self.optimizer = OPTIMIZERS[training.optimizer](self.net.parameters(), training.weight_decay)
 
@@ -65,7 +72,7 @@ class Learner:
         if not self.net.training:
             self.net.train()
         patches = augment(patches, training.flips, training.brightness_jitter, random)
-        loss, parts = self._loss(patches, random, number, paired=bool(training.contrastive_weight))
+        loss, parts = self.loss(patches, random, number, bool(training.contrastive_weight))
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(
@@ -84,7 +91,7 @@ class Learner:
         for module in self.net.modules():
             if isinstance(module, _BatchNorm):
                 module.train()  # their statistics are those of the batch until training ends
-        return self._loss(patches, self._random(0, CPU), 0)[0].item()
+        return self.alone(patches, self._random(0, CPU), 0)[0].item()
 
     def move(self, device: torch.device) -> None:
         """From now on on `device`."""
@@ -93,9 +100,10 @@ class Learner:
         self.precision = precision(self.training, self.net.config, self.net.ndim, device)
         self.optimizer.move(device)
 
-    def _loss(
+    def alone(
         self, patches: Tensor, random: torch.Generator, number: int, paired: bool = False
     ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss on `patches` and its parts."""
         # What is hidden is drawn on the CPU, so that every device hides the same.
         seen, mask = corrupt(patches, self.training, random)
         target = self._target(patches).to(self.device)
@@ -121,7 +129,8 @@ class Learner:
         return (patches * self.normalizer.deviation + mean).clamp(0, 1)
 
     def _random(self, number: int, device: torch.device) -> torch.Generator:
-        seed = np.random.SeedSequence([self.training.seed, number]).generate_state(1)[0]
+        numbers = [self.training.seed, number, *([self.rank] if self.rank else [])]
+        seed = np.random.SeedSequence(numbers).generate_state(1)[0]
         return torch.Generator(device).manual_seed(int(seed))
 
 

@@ -203,12 +203,16 @@ def at_slice(layer: Layer, viewer: Viewer, whole: Sequence[int] = ()) -> Layer:
         else:
             at = int(np.clip(round(float(point[axis])), 0, data.shape[axis] - 1))
             index.append(slice(at, at + 1))
+    cut: Any = data[tuple(index)]
+    if layer.multiscale:
+        cut = [level[tuple(_coarser(index, data.shape, level.shape))] for level in layer.data]
     start = [part.start or 0 for part in index]
     shift = np.subtract(layer.data_to_world(start), layer.data_to_world([0] * layer.ndim))
     shift = np.linalg.solve(layer.affine.linear_matrix, shift)
     return type(layer)(
-        data[tuple(index)],
+        cut,
         name=layer.name,
+        multiscale=layer.multiscale,
         **({"rgb": layer.rgb} if isinstance(layer, Image) else {}),
         scale=layer.scale,
         translate=layer.translate + shift,
@@ -220,13 +224,29 @@ def at_slice(layer: Layer, viewer: Viewer, whole: Sequence[int] = ()) -> Layer:
     )
 
 
+def _coarser(index: Sequence[slice], fine: Sequence[int], coarse: Sequence[int]) -> list[slice]:
+    """Where the single slices of `index` lie in a coarser level."""
+    found = []
+    for one, old, new in zip(index, fine, coarse, strict=False):
+        at = None if one.start is None else min(one.start * new // old, new - 1)
+        found.append(slice(None) if at is None else slice(at, at + 1))
+    return found
+
+
 def region(layer: Layer, image: Layer, shape: Sequence[int]) -> np.ndarray:
-    """The region of interest that a Labels or Shapes `layer` marks in `image`: booleans of `shape`."""
+    """The region of interest that a Labels or Shapes `layer` marks in `image`: booleans of `shape`.
+
+    That is the shape of the image, or of a coarser level of it.
+    """
     if isinstance(layer, Shapes):
         return _inside(layer, image, tuple(shape))
     mask = np.asarray(layer.data[0] if layer.multiscale else layer.data) > 0
     if mask.ndim < len(shape):
         mask = np.broadcast_to(mask, (*shape[: len(shape) - mask.ndim], *mask.shape))
+    finest = tuple(image.data[0].shape[: image.ndim]) if image.multiscale else ()
+    if mask.shape == finest != tuple(shape):
+        places = [(np.arange(new) + 0.5) * old / new for old, new in zip(finest, shape, strict=True)]
+        mask = mask[np.ix_(*(place.astype(int) for place in places))]
     if mask.shape != tuple(shape):
         raise ValueError(
             f"the region {layer.name!r} has the shape {mask.shape}, the image {image.name!r} has {tuple(shape)}; "
@@ -240,11 +260,13 @@ def _inside(shapes: Shapes, image: Layer, shape: tuple[int, ...]) -> np.ndarray:
     if not len(shapes.data):
         raise ValueError(f"the region {shapes.name!r} holds no shape; draw one, or choose the whole image")
     plane: list[np.ndarray] = []
+    finest = (image.data[0] if image.multiscale else image.data).shape[: image.ndim]
+    smaller = np.divide(shape[-2:], finest[-2:])  # a coarser level has fewer pixels
     for vertices in shapes.data:
         world = np.array([shapes.data_to_world(point) for point in vertices])[:, -2:]
         padded = np.zeros((len(world), image.ndim))
         padded[:, -2:] = world
-        plane.append(np.array([image.world_to_data(point) for point in padded])[:, -2:])
+        plane.append(np.array([image.world_to_data(point) for point in padded])[:, -2:] * smaller)
     flat = Shapes(plane, shape_type=list(shapes.shape_type))
     mask = flat.to_labels(labels_shape=shape[-2:]) > 0
     if not mask.any():

@@ -60,6 +60,8 @@ class Images:
     """The layers cut to the slice shown, if that is what is taken."""
     inside: Any = None
     """The region cut likewise."""
+    level: int = 0
+    """Of a pyramid; 0 is the finest."""
 
     def of(self, viewer: Viewer) -> Images:
         """Fixed to the slice that `viewer` shows now, if that is what is taken."""
@@ -76,6 +78,7 @@ class Images:
             ndim=NDIM[self.extent],
             channels=self.channels or None,
             together="channels" if self.together == "channels" else "samples",
+            level=self.level,
         )
         masks = self._masks(stack)
         return stack.with_roi(masks) if masks else stack
@@ -102,12 +105,14 @@ class Images:
         names = [f"viewer.layers[{layer.name!r}]" for layer in self.layers]
         words = [names[0] if len(names) == 1 else f"[{', '.join(names)}]"]
         if self.shown:
-            words = [_array(layer, cut) for layer, cut in zip(self.layers, self.shown, strict=True)][:1]
+            words = [_array(layer, cut, self.level) for layer, cut in zip(self.layers, self.shown, strict=True)][:1]
             words.append(f'axes="{read_layers(self.shown[0]).image.axes}"')
         if NDIM[self.extent]:
             words.append(f"ndim={NDIM[self.extent]}")
         if self.channels:
             words.append(f"channels={self.channels}")
+        if self.level and not self.shown:
+            words.append(f"level={self.level}")
         if self.together == "channels":
             words.append('together="channels"')
         if self.region is not None:
@@ -121,6 +126,8 @@ class Images:
         words = paths
         if NDIM[self.extent]:
             words += ["--ndim", str(NDIM[self.extent])]
+        if self.level:
+            words += ["--level", str(self.level)]
         if self.channels:
             words += ["--channels", ",".join(map(str, self.channels))]
         if self.region is not None:
@@ -133,7 +140,7 @@ class Images:
 
 
 class Options(QWidget):
-    """The rows below an image's name: further images, extent, channels, region."""
+    """The rows below an image's name: further images, extent, resolution, channels, region."""
 
     changed = Signal()
 
@@ -149,6 +156,8 @@ class Options(QWidget):
         self.extent = Combo()
         self.extent.setObjectName("extent")
         self.extent.offer(EXTENTS)
+        self.level = Combo()
+        self.level.setObjectName("level")
         self.channels = Channels()
         self.channels.setObjectName("channels")
         self.region = LayerPicker(viewer, REGIONS, none="everywhere")
@@ -158,25 +167,30 @@ class Options(QWidget):
             "Also": "Further images; they are taken together with the one above.",
             "Taken as": "Further images get the same clusters; channels are several pictures of one thing.",
             "Extent": "The whole image (a deep z axis as a volume), each slice alone, or only the slice shown.",
+            "Resolution": "The level of the pyramid that is read: a coarser one is quicker, and sees larger things.",
             "Channels": "Channels that are looked at.",
             "Learn inside": "A Labels or Shapes layer: only what lies in it decides the clusters.",
         }
-        shown = (self.more, self.together, self.extent, self.channels, self.region)
+        shown = (self.more, self.together, self.extent, self.level, self.channels, self.region)
         for (text, tip), widget in zip(tips.items(), shown, strict=True):
             self._layout.addRow(caption(text, tip), widget)
         self._has_extent = extent
         self.more.changed.connect(self._changed)
         self.together.currentIndexChanged.connect(self._changed)
         self.extent.currentIndexChanged.connect(self._changed)
+        self.level.currentIndexChanged.connect(self._changed)
         self.channels.changed.connect(self.changed)
         self.region.picked.connect(self._changed)
         self.follow(None)
 
     def follow(self, image: Image | None) -> None:
         """Offer what makes sense for `image`."""
-        self._image = image
+        before, self._image = self._image, image
         self.more.leave_out(image)
         self.channels.offer(_channel_names(image))
+        self.level.offer(_levels(image))
+        if image is not before:
+            self.level.choose(0)
         self._relevant()
 
     def show_images(self, images: Images) -> None:
@@ -185,6 +199,7 @@ class Options(QWidget):
             self.more.tick(layer, layer in images.layers[1:])
         self.together.choose(images.together)
         self.extent.choose(images.extent)
+        self.level.choose(min(images.level, self.level.count() - 1))
         self.channels.pick(images.channels)
         self.region.choose(images.region if images.region in self._viewer.layers else "")
         self._relevant()
@@ -199,6 +214,7 @@ class Options(QWidget):
             self.channels.picked(),
             self.region.layer,
             self.extent.currentData() if self._has_extent else "whole",
+            level=self.level.currentData() or 0,
         )
 
     def _changed(self, *_: Any) -> None:
@@ -210,6 +226,7 @@ class Options(QWidget):
         self._show(self.more, self.more.count() > 0)
         self._show(self.together, bool(self.more.layers))
         self._show(self.extent, self._has_extent and deep)
+        self._show(self.level, self.level.count() > 1)
         self._show(self.channels, self.channels.count() > 1)
 
     def _show(self, widget: QWidget, on: bool) -> None:
@@ -256,6 +273,17 @@ def _channel_names(image: Image | None) -> tuple[str, ...]:
         return ()
 
 
+def _levels(image: Image | None) -> dict[int, str]:
+    """The levels of a pyramid, and what they are called."""
+    if image is None or not image.multiscale:
+        return {0: "full"}
+    shapes = [tuple(level.shape[: image.ndim]) for level in image.data]
+    return {
+        number: f"{'full' if not number else f'1/{shapes[0][-1] / shape[-1]:.3g}'}: {' x '.join(map(str, shape[-2:]))}"
+        for number, shape in enumerate(shapes)
+    }
+
+
 def _channel_axes(layer: Layer) -> tuple[int, ...]:
     return tuple(axis for axis, letter in enumerate(read_layers(layer).image.axes) if letter in "CS")
 
@@ -279,11 +307,12 @@ def _opening(layer: Layer) -> str:
     return f"viewer.open({layer.name + '.tif'!r}, {given})  # save the layer there first"
 
 
-def _array(layer: Layer, cut: Image) -> str:
-    """The slice of `layer` that `cut` holds, as Python."""
+def _array(layer: Layer, cut: Image, level: int) -> str:
+    """The slice of a level of `layer` that `cut` holds, as Python."""
     parts = []
-    offset = [round(float(v)) for v in layer.world_to_data(cut.data_to_world([0] * cut.ndim))]
+    offset = [float(v) for v in layer.world_to_data(cut.data_to_world([0] * cut.ndim))]
+    own, whole = (one.data[level] if one.multiscale else one.data for one in (cut, layer))
     for axis in range(cut.ndim):
-        whole = cut.data.shape[axis] == layer.data.shape[axis]
-        parts.append(":" if whole else f"{offset[axis]}:{offset[axis] + 1}")
-    return f"viewer.layers[{layer.name!r}].data[{', '.join(parts)}]"
+        at = round(offset[axis]) * whole.shape[axis] // layer.data.shape[axis]
+        parts.append(":" if own.shape[axis] == whole.shape[axis] else f"{at}:{at + 1}")
+    return f"viewer.layers[{layer.name!r}].data{f'[{level}]' if layer.multiscale else ''}[{', '.join(parts)}]"

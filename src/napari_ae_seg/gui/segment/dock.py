@@ -29,6 +29,7 @@ from .growing import Growing
 from .instances import Objects
 from .live import UPDATING, Live
 from .outcome import Outcome
+from .sharing import SharingRows
 from .view import View, view_of, view_on, warm_up
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class SegmentWidget(Dock):
         images = self.options.images(self.image.layer).of(self._viewer)
         model, config = self.models.model, self.config()
         refit = own_config(model) is not None and self.clusters.currentData() == "new"
-        return Request(images, images.read(), model, config, refit, clear=not self.results.background.isChecked())
+        clear = not self.results.background.isChecked()
+        return Request(images, images.read(), model, config, refit, clear, self.sharing.asked())
 
     def segment(self) -> None:
         """Segment what is chosen, as it is chosen."""
@@ -487,7 +489,8 @@ class SegmentWidget(Dock):
         self.measures = measuring.Measures(self._viewer)
         self._soon = QSignalDebouncer(parent=self)  # napari tells of paint before it is in the layer
         self._soon.triggered.connect(self._touched)
-        self.folder = Folder()
+        self.sharing = SharingRows()
+        self.folder = Folder(self.sharing.asked)
         self.folder_fold = fold("Folder of images", self.folder)
         self.objects_fold = fold("Objects: size and parting", self.objects)
         body = QWidget()
@@ -503,7 +506,7 @@ class SegmentWidget(Dock):
         layout.addWidget(self.objects_fold)
         layout.addWidget(self.folder_fold)
         layout.addWidget(fold("Image and region", self.options))
-        layout.addWidget(fold("Advanced", self.forms[1]))
+        layout.addWidget(fold("Advanced", self.forms[1], self.sharing))
         layout.addStretch(1)
         column(self).addWidget(scrolling(body))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QPushButton, QWidget
 
-from napari_ae_seg.core.errors import AeSegError
 from napari_ae_seg.core.progress import Progress
 from napari_ae_seg.gui.parts.controls import tooltip
 from napari_ae_seg.gui.parts.forms import column, sentence
@@ -17,29 +17,26 @@ from napari_ae_seg.gui.parts.layers import fit_rows
 from napari_ae_seg.gui.parts.runner import Runner
 
 if TYPE_CHECKING:
+    from napari_ae_seg.distribute.folder import Outcome
     from napari_ae_seg.gui.parts.jobs import Reporter
-    from napari_ae_seg.gui.parts.results import Result
-    from napari_ae_seg.segmenter.segmenter import Segmenter
+    from napari_ae_seg.gui.parts.results import Result, Sharing
 
     from .view import View
 
-TIP = "Give every image of a folder the clusters shown here. The labels are written as files; nothing else is changed."
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one file."""
-
-    name: str
-    told: str
-    done: bool
+TIP = (
+    "Give every image of a folder the clusters shown here. The labels are written as files, with a table of their "
+    "shares; nothing else is changed."
+)
+SUMMARY = "napari-ae-seg-summary.csv"
+"""The table of all images, in the folder of the labels."""
 
 
 class Folder(QWidget):
     """A button that asks for two folders, and the list of what became of each file."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, sharing: Callable[[], Sharing], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._sharing = sharing
         self._view: View | None = None
         self._outcomes: list[Outcome] = []
         self.button = QPushButton("Folder…")
@@ -72,7 +69,8 @@ class Folder(QWidget):
             return
         self._outcomes = []
         self._show(False)
-        task = lambda report: label_folder(result, Path(images), Path(out), report)  # noqa: E731
+        sharing = self._sharing()
+        task = lambda report: label_folder(result, Path(images), Path(out), sharing, report)  # noqa: E731
         over = lambda *_: self._show(True)  # noqa: E731
         self.runner.run("Labeling the folder", task, over, sent=self._told, stopped=over, failed=over)
 
@@ -81,11 +79,12 @@ class Folder(QWidget):
         self._show(False)
 
     def _show(self, over: bool) -> None:
-        failed = [one for one in self._outcomes if not one.done]
+        failed = [one for one in self._outcomes if one.failure]
         self.list.clear()
-        for one in (*failed, *(one for one in self._outcomes if one.done)):
-            item = QListWidgetItem(f"{'✓' if one.done else '✗'} {one.name}: {one.told}", self.list)
-            item.setToolTip(tooltip(f"{one.name}: {one.told}"))
+        for one in (*failed, *(one for one in self._outcomes if not one.failure)):
+            told = one.failure or f"{len(one.table['index'])} clusters, {Path(one.file).name}"
+            item = QListWidgetItem(f"{'✗' if one.failure else '✓'} {one.name}: {told}", self.list)
+            item.setToolTip(tooltip(f"{one.name}: {told}"))
         fit_rows(self.list)
         self.list.setVisible(bool(self._outcomes))
         done = len(self._outcomes) - len(failed)
@@ -93,33 +92,31 @@ class Folder(QWidget):
         self.says.setVisible(bool(self._outcomes) or over)
 
 
-def label_folder(result: Result, images: Path, out: Path, report: Reporter) -> None:
-    """Write the labels of every image in `images` to `out`; what becomes of each file is sent as an Outcome."""
+def label_folder(result: Result, images: Path, out: Path, sharing: Sharing, report: Reporter) -> None:
+    """Write the labels of every image in `images` to `out`, and a table of them; the outcome of each file is sent.
+
+    What was stopped goes on with the images that are not done.
+    """
+    from napari_ae_seg.distribute.folder import Folder as Labelling
+    from napari_ae_seg.distribute.folder import Outcome, write_summary
+    from napari_ae_seg.images.batch import read_batch
     from napari_ae_seg.images.destinations import result_names
-    from napari_ae_seg.images.formats.read import images_in
 
-    paths, _ = images_in(images)
-    if not paths:
-        raise ValueError(f"the folder {images} holds no image")
-    names = result_names([path.name for path in paths])
-    for number, (path, name) in enumerate(zip(paths, names, strict=True)):
-        report(Progress("labeling", number, len(paths), path.name))
-        report.send(_labelled(result, result.segmenter, path, out / name, report))
-
-
-def _labelled(result: Result, segmenter: Segmenter, path: Path, target: Path, report: Reporter) -> Outcome:
-    from napari_ae_seg.images.formats.write import write_labels
-    from napari_ae_seg.images.stack import read
-
-    if target.exists():
-        return Outcome(path.name, f"{target.name} is there already; it was left as it is", False)
-    request = result.request
-    try:
-        stack = read(path, ndim=request.stack.ndim, channels=request.images.channels or None)
-        found: Any = segmenter.apply(stack, report=report)
-        if isinstance(found, list):
-            return Outcome(path.name, f"it holds {len(found)} images; save them as files of their own", False)
-        write_labels(target, found.labels, stack.image, found.legend)
-    except (AeSegError, ValueError, TypeError, OSError, MemoryError) as error:
-        return Outcome(path.name, str(error) or type(error).__name__, False)
-    return Outcome(path.name, f"{len(found.table['index'])} clusters, {target.name}", True)
+    report(Progress("reading", 0, 0))
+    request, segmenter = result.request, result.segmenter
+    batch = read_batch([images], ndim=request.stack.ndim, channels=request.images.channels or None)
+    places = [*batch.paths, *batch.failures]
+    names = dict(zip(sorted(places), result_names([path.name for path in sorted(places)]), strict=True))
+    outcomes = [
+        Outcome(len(batch.paths) + n, path.name, "", failure=why)
+        for n, (path, why) in enumerate(batch.failures.items())
+    ]
+    for failed in outcomes:
+        report.send(failed)
+    files = [out / names[path] for path in batch.paths]
+    with sharing.workers() as workers:
+        job = Labelling(segmenter, batch.stack, files, workers=workers, report=report, replace=False)
+        for found in job:
+            outcomes.append(replace(found, name=batch.paths[found.number].name))
+            report.send(outcomes[-1])
+    write_summary(out / SUMMARY, outcomes, segmenter.edits.names)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from napari_ae_seg.images.stack import Image
     from napari_ae_seg.segmenter.segments import Segments
 
-SIDE = 1024
-"""Pixels along the longest side of what is shown meanwhile."""
+SIDES = {2: 2048, 3: 384}
+"""Pixels along the longest side of what is shown meanwhile, by the number of spatial axes."""
 EVERY = 0.5
 """Seconds between two redraws."""
 
@@ -91,7 +91,7 @@ class Growing:
 def steps(image: Image) -> tuple[int, ...]:
     """Of how many pixels along each axis of labels one is shown."""
     longest = max(image.shape[2:])
-    step = -(-longest // SIDE)
+    step = -(-longest // SIDES[image.ndim])
     return tuple(step if axis in "ZYX"[-image.ndim :] else 1 for axis in image.label_axes)
 
 

@@ -19,7 +19,10 @@ from napari_ae_seg.images.destinations import stem_of
 from .growing import Piece, Whole
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
+
     from napari_ae_seg.config import SegmentationConfig
+    from napari_ae_seg.distribute.workers import Workers
     from napari_ae_seg.gui.parts.jobs import Reporter
     from napari_ae_seg.gui.parts.results import Strokes
     from napari_ae_seg.images.stack import Image, Stack
@@ -42,7 +45,7 @@ def segment(request: Request, report: Reporter) -> Result:
     elif changed := differences(segmenter.config, request.config):
         segmenter = segmenter.recluster(**changed)
         changes = (("recluster", changed),)
-    prepared, segments = _label(segmenter, request.stack, report)
+    prepared, segments = _label(segmenter, request, report)
     result = Result(request, segmenter, prepared, segments, changes)
     return _without_background(result, report) if result.live else result
 
@@ -71,7 +74,7 @@ def change(result: Result, config: SegmentationConfig, quick: bool, report: Repo
         return segment(replace(result.request, config=config, refit=True, clear=not shown), report)
     segmenter = result.segmenter.recluster(**changed)
     if calls.at("apply"):
-        prepared, segments = _label(segmenter, result.request.stack, report)
+        prepared, segments = _label(segmenter, result.request, report)
         changes = (*result.changes, ("recluster", changed))
         return replace(result, segmenter=segmenter, prepared=prepared, segments=segments, changes=changes)
     return relabel(result, segmenter, ("recluster", changed), quick, report)
@@ -92,7 +95,7 @@ def relabel(result: Result, segmenter: Segmenter, edit: tuple[str, Any], quick: 
     for number, prepared in enumerate(result.prepared):
         report(Progress("labeling", number, len(result.prepared)))
         if prepared is None:
-            segments.append(streamed(segmenter, result.request.stack[number], report))
+            segments.append(streamed(segmenter, result.request, number, report))
         else:
             segments.append(segmenter.label(prepared, quick=quick))
     return replace(result, segmenter=segmenter, segments=tuple(segments), changes=(*result.changes, edit))
@@ -115,9 +118,10 @@ def _without_background(result: Result, report: Reporter) -> Result:
     return relabel(result, segmenter.hide(found), ("hide", (found,)), False, report)
 
 
-def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[Any, ...], tuple[Segments, ...]]:
+def _label(segmenter: Segmenter, request: Request, report: Reporter) -> tuple[tuple[Any, ...], tuple[Segments, ...]]:
     from napari_ae_seg.segmenter.label import IN_MEMORY
 
+    stack = request.stack
     prepared: list[Any] = []
     segments = []
     for number in range(len(stack)):
@@ -127,31 +131,40 @@ def _label(segmenter: Segmenter, stack: Stack, report: Reporter) -> tuple[tuple[
             segments.append(held[1])
         else:
             prepared.append(None)
-            segments.append(streamed(segmenter, one, report))
+            segments.append(streamed(segmenter, request, number, report))
     return tuple(prepared), tuple(segments)
 
 
-def streamed(segmenter: Segmenter, one: Stack, report: Reporter) -> Segments:
+def streamed(segmenter: Segmenter, request: Request, number: int, report: Reporter) -> Segments:
     """Labels of an image too large for memory: what is done is shown, and kept in a file if the person stops."""
-    from napari_ae_seg.segmenter.job import Job
-
+    one = request.stack[number]
     image = one.image
     if segmenter._in_memory(image):
         found = segmenter.apply(one, report=report)
         assert not isinstance(found, list)  # of one source
         return found
-    out = place_of(image)
+    layers = request.images.layers
+    with request.sharing.workers() as workers:
+        return _streamed(segmenter, image, place_of(image, layers[min(number, len(layers) - 1)]), workers, report)
+
+
+def _streamed(segmenter: Segmenter, image: Image, out: Path, workers: Workers | None, report: Reporter) -> Segments:
+    from napari_ae_seg.segmenter.job import Clock, Job
+
     try:
-        job = Job(segmenter, image, out)
+        job = Job(segmenter, image, out, workers=workers)
     except JobError:  # of other settings, which the person has changed since
         shutil.rmtree(f"{out}.partial")
-        job = Job(segmenter, image, out)
+        job = Job(segmenter, image, out, workers=workers)
+    report(Progress("labeling", 0, 0, f"into {out}"))
     for region in job.regions:  # what was done before it was stopped
         report.send(Piece.of(image, region, job.labels))
+    clock = Clock()
     for done in job:
         if done.region is not None:
             report.send(Piece.of(image, done.region, job.labels))
-        report(Progress(done.stage, done.done, done.total, f"into {out.name}"))
+        left = clock.left(done)
+        report(Progress(done.stage, done.done, done.total, f"{left + ', ' if left else ''}into {out.name}"))
     segments = job.segments
     if segments.labels.nbytes <= EDITABLE:
         return replace(segments, labels=segments.labels[:])
@@ -159,10 +172,11 @@ def streamed(segmenter: Segmenter, one: Stack, report: Reporter) -> Segments:
     raise Stopped
 
 
-def place_of(image: Image) -> Path:
-    """Where labels of a large image go: beside it, or where temporary files are."""
-    source = Path(image.path) if image.path else None
-    if source is not None and os.access(source.parent, os.W_OK):
+def place_of(image: Image, layer: Layer) -> Path:
+    """Where labels of a large image go: beside the file of its layer, or where temporary files are."""
+    path = image.path or layer.source.path
+    source = Path(path) if path else None
+    if source is not None and source.exists() and os.access(source.parent, os.W_OK):
         return source.with_name(f"{stem_of(source)}_segments.zarr")
     return Path(tempfile.gettempdir(), f"{image.name}_segments.zarr")
 

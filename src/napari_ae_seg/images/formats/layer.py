@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from napari_ae_seg.images.source import Extra, Source
 
 
 def from_layer(layer: Any, axes: str | None) -> Source:
-    """The source of a layer: level 0 of a pyramid, and all that places its labels where it lies."""
-    array = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    """The source of a layer, with the levels of a pyramid, and all that places its labels where it lies."""
+    levels = list(layer.data) if getattr(layer, "multiscale", False) else [layer.data]
+    array = levels[0]
     if not hasattr(array, "shape") or not hasattr(array, "dtype"):
         array = np.asarray(array)
     rgb, count, name = bool(getattr(layer, "rgb", False)), len(array.shape), str(layer.name)
@@ -33,7 +35,7 @@ def from_layer(layer: Any, axes: str | None) -> Source:
         transform.pop("axis_labels", None)
     letters = [named[place] for place in kept]
     scale, units = transform.get("scale", ()), transform.get("units", ())
-    return Source(
+    finest = Source(
         array,
         named,
         name,
@@ -43,6 +45,29 @@ def from_layer(layer: Any, axes: str | None) -> Source:
         assumed=assumed,
         transform=transform,
     )
+    return replace(finest, coarser=tuple(_coarser(finest, level, kept) for level in levels[1:]))
+
+
+def _coarser(finest: Source, array: Any, kept: list[int]) -> Source:
+    """A further level of the pyramid of `finest`, whose labels have its axes `kept`: its pixels are larger."""
+    factors = [a / b for a, b in zip(finest.shape, array.shape, strict=True)]
+    spacing = {axis: size * factors[finest.axes.index(axis)] for axis, size in finest.spacing.items()}
+    transform, own = dict(finest.transform or {}), np.array([factors[place] for place in kept])
+    scale = np.array(transform.get("scale", np.ones(len(kept))), float)
+    shift = np.array(transform.get("translate", np.zeros(len(kept))), float)
+    turned = np.array(transform.get("rotate", np.eye(len(kept)))) @ _sheared(transform.get("shear"), len(kept))
+    transform["scale"] = tuple(map(float, scale * own))
+    transform["translate"] = tuple(map(float, shift + turned @ (scale * (own - 1) / 2)))
+    return replace(finest, array=array, spacing=spacing, transform=transform)
+
+
+def _sheared(shear: Any, count: int) -> np.ndarray:
+    """The matrix of a layer's shear."""
+    if shear is None or np.ndim(shear) == 2:
+        return np.eye(count) if shear is None else np.asarray(shear)
+    full = np.eye(count)
+    full[np.triu_indices(count, 1)] = shear
+    return full
 
 
 def _transform(layer: Any, count: int) -> Extra:
@@ -81,8 +106,5 @@ def _without(transform: Extra, count: int, dropped: list[int]) -> Extra:
 
 def _shear_without(shear: np.ndarray, count: int, kept: list[int]) -> np.ndarray:
     """Shear without some axes: napari keeps the entries above the diagonal as a vector, or the whole matrix."""
-    if shear.ndim == 2:
-        return shear[np.ix_(kept, kept)]
-    full = np.eye(count)
-    full[np.triu_indices(count, 1)] = shear
-    return full[np.ix_(kept, kept)][np.triu_indices(len(kept), 1)]
+    fewer = _sheared(shear, count)[np.ix_(kept, kept)]
+    return fewer if shear.ndim == 2 else fewer[np.triu_indices(len(kept), 1)]

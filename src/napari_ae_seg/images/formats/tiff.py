@@ -7,7 +7,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -36,7 +36,7 @@ _IMAGEJ_LIMIT = 2**32 - 2**25  # an ImageJ file counts its bytes in 32 bits
 
 
 def read(path: Path, axes: str | None) -> Source:
-    """The first (and, of a pyramid, the finest) series of a TIFF file."""
+    """The first series of a TIFF file, with the levels of a pyramid."""
     shelf = _Shelf(path)
     with shelf.take() as held:
         array, named, assumed = _named(path.stem, Guarded(_lazy(shelf, held), path.name), held.series, axes)
@@ -46,17 +46,29 @@ def read(path: Path, axes: str | None) -> Source:
             about, assumed = Calibration(), f"{path.stem}: its spacing and units cannot be read"
         samples = dict(zip(named, array.shape, strict=True)).get("S", 1)
         alpha = samples in (2, 4) and bool(held.series.keyframe.extrasamples)
-    return Source(
-        array,
-        named,
-        path.stem,
-        str(path),
-        about.spacing,
-        about.units,
-        channel_names=about.channels,
-        alpha=alpha,
-        assumed=assumed,
-    )
+        finest = Source(
+            array,
+            named,
+            path.stem,
+            str(path),
+            about.spacing,
+            about.units,
+            channel_names=about.channels,
+            alpha=alpha,
+            assumed=assumed,
+        )
+        return replace(finest, coarser=tuple(_coarser(finest, shelf, held)))
+
+
+def _coarser(finest: Source, shelf: _Shelf, held: _Held) -> Iterator[Source]:
+    """The further levels of the pyramid: the same axes, larger pixels."""
+    for number, level in enumerate(held.series.levels[1:], 1):
+        if len(level.shape) != len(finest.shape):
+            return
+        array = Guarded(_Pieces(shelf, held.level(number), number), f"{finest.name}, level {number}")
+        factors = dict(zip(finest.axes, np.divide(finest.shape, level.shape), strict=True))
+        spacing = {axis: size * float(factors[axis]) for axis, size in finest.spacing.items()}
+        yield replace(finest, array=array, spacing=spacing)
 
 
 def write(path: Path, labels: np.ndarray, image: Image | None, legend: Legend | None = None) -> None:
@@ -127,6 +139,7 @@ class _Held:
         import tifffile
 
         self.file: Any = None
+        self._levels: dict[int, Any] = {}
         self.lock = threading.RLock()
         """tifffile decodes one page of a file at a time."""
         try:
@@ -141,12 +154,14 @@ class _Held:
                 raise
             raise ImageReadError(f"{path.name}: not a readable TIFF file ({why(error)})") from None
 
-    @cached_property
-    def array(self) -> Any:
-        """The finest level, which reads the tiles or strips that are asked for."""
+    def level(self, number: int) -> Any:
+        """A level, 0 the finest, which reads the tiles or strips that are asked for."""
         import zarr
 
-        return zarr.open_array(self.series.aszarr(level=0), mode="r")
+        with self.lock:
+            if number not in self._levels:
+                self._levels[number] = zarr.open_array(self.series.aszarr(level=number), mode="r")
+            return self._levels[number]
 
     def close(self) -> None:
         """Close the file."""
@@ -173,15 +188,15 @@ class _Shelf:
 
 
 class _Pieces:
-    """The finest level of a large file, read tile by tile or strip by strip."""
+    """A level of a large file, read tile by tile or strip by strip."""
 
-    def __init__(self, shelf: _Shelf, array: Any) -> None:
+    def __init__(self, shelf: _Shelf, array: Any, level: int = 0) -> None:
         self.shape, self.dtype, self.chunks = array.shape, np.dtype(array.dtype), array.chunks
-        self._shelf = shelf
+        self._shelf, self._level = shelf, level
 
     def __getitem__(self, index: Any) -> np.ndarray:
         with self._shelf.take() as held:
-            return np.asarray(held.array[index])
+            return np.asarray(held.level(self._level)[index])
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
@@ -204,7 +219,7 @@ def _lazy(shelf: _Shelf, held: _Held) -> Any:
                 return held.series[number].asarray()
 
         return Paged(outer, page.shape, series.dtype, decode)
-    return _Pieces(shelf, held.array)
+    return _Pieces(shelf, held.level(0))
 
 
 def _check_planes(path: Path, file: Any) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from .lazy import UNREADABLE, Guarded, why
 
 
 def read(path: Path, axes: str | None) -> Source:
-    """The image in a `.zarr` folder: an array, or level 0 of an OME-Zarr pyramid."""
+    """The image in a `.zarr` folder: an array, or the levels of an OME-Zarr pyramid."""
     import zarr
 
     try:
@@ -31,10 +32,11 @@ def read(path: Path, axes: str | None) -> Source:
 
 
 def from_group(group: Any, axes: str | None, name: str, path: str | None) -> Source:
-    """Level 0 of an OME-Zarr group, or the one array of a plain group."""
+    """The levels of an OME-Zarr group, or the one array of a plain group."""
     about = _about_image(dict(group.attrs), name)
     if about:
-        return _from_multiscale(group, about, axes, name, path)
+        finest = _from_multiscale(group, about, axes, name, path, 0)
+        return replace(finest, coarser=tuple(_coarser(group, about, axes, name, path)))
     arrays = sorted(key for key, _ in group.arrays())
     if len(arrays) == 1:
         return _from_array(group[arrays[0]], axes, name, path)
@@ -53,10 +55,21 @@ def _about_image(attributes: dict[str, Any], name: str) -> dict[str, Any]:
     return about if about.get("multiscales") else {}
 
 
-def _from_multiscale(group: Any, about: dict[str, Any], axes: str | None, name: str, path: str | None) -> Source:
+def _coarser(group: Any, about: dict[str, Any], axes: str | None, name: str, path: str | None) -> Iterator[Source]:
+    """The levels after the finest one, as far as they can be read."""
+    for number in range(1, len(about["multiscales"][0]["datasets"])):
+        try:
+            yield _from_multiscale(group, about, axes, name, path, number)
+        except (ImageReadError, ValueError):
+            return
+
+
+def _from_multiscale(
+    group: Any, about: dict[str, Any], axes: str | None, name: str, path: str | None, number: int
+) -> Source:
     try:
         scales = about["multiscales"][0]
-        level = scales["datasets"][0]
+        level = scales["datasets"][number]
         array = group[level["path"]]
         ndim = len(array.shape)
         listed = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales.get("axes") or []]
