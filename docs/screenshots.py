@@ -134,7 +134,7 @@ def explore(viewer: Any) -> None:
     segment = open_dock(viewer, "Segment")
     segment.forms[0].write({"n_clusters": 4})
     segment.button.click()
-    dock = viewer.window.add_plugin_dock_widget("napari-ae-seg", "Explore latents", tabify=True)[1]
+    dock = open_dock(viewer, "Explore latents")
     until(lambda: dock.look is not None and not dock.runner.running)
     label_opacity(viewer, 0.4)
     one = dock.look.exploration
@@ -172,7 +172,8 @@ def phenotypes(viewer: Any) -> None:
 
     open_sample(viewer, "multiplexed")
     stains = list(viewer.layers)
-    cells = viewer.add_labels(multiplexed(np.random.default_rng(7))[2], name="cells", scale=(0.5, 0.5), visible=False)
+    where = {"scale": stains[0].scale, "units": stains[0].units, "axis_labels": stains[0].axis_labels}
+    cells = viewer.add_labels(multiplexed(np.random.default_rng(7))[2], name="cells", visible=False, **where)
     segment = open_dock(viewer, "Segment")
     segment.image.choose(stains[0])
     for layer in stains[1:]:
@@ -182,7 +183,7 @@ def phenotypes(viewer: Any) -> None:
     segment.button.click()
     until(lambda: segment.view is not None and not segment.runner.running)
     segment.view.layers[0].visible = False
-    dock = viewer.window.add_plugin_dock_widget("napari-ae-seg", "Explore latents", tabify=True)[1]
+    dock = open_dock(viewer, "Explore latents")
     until(lambda: dock.look is not None and not dock.runner.running)
     dock.phenotyping.objects.choose(cells)
     dock.phenotyping.form.write({"n_phenotypes": 6})
@@ -190,8 +191,10 @@ def phenotypes(viewer: Any) -> None:
     dock.folds[3].expand(animate=False)
     dock.phenotyping.button.click()
     until(lambda: dock.phenotyping.found is not None and not dock.runner.running)
-    wait(0.3)
-    dock.findChild(QScrollArea).ensureWidgetVisible(dock.phenotyping.heat)
+    bar = dock.findChild(QScrollArea).verticalScrollBar()
+    for _ in range(4):  # the fold grows to its new content
+        wait(0.5)
+        bar.setValue(bar.maximum())
 
 
 PICTURES: dict[str, Callable[[Any], None]] = {
@@ -243,7 +246,9 @@ def open_sample(viewer: Any, name: str) -> None:
 
 def open_dock(viewer: Any, name: str) -> Any:
     """Open a dock."""
-    return viewer.window.add_plugin_dock_widget("napari-ae-seg", name)[1]
+    dock = viewer.window.add_plugin_dock_widget("napari-ae-seg", name)[1]
+    wait(0.1)  # for its tab
+    return dock
 
 
 def label_opacity(viewer: Any, opacity: float) -> None:

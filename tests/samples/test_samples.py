@@ -139,6 +139,11 @@ def test_a_blob_lies_around_its_place_and_is_deepest_there():
     assert numbers.sum() == pytest.approx(np.pi * 10**2, rel=0.05)
 
 
+def test_a_blob_outside_of_the_picture_draws_nothing():
+    numbers, _ = blobs(np.random.default_rng(0), (20, 20), np.array([[9.0, 9.0], [9.0, -40.0]]), np.full((2, 2), 5.0))
+    assert set(np.unique(numbers)) == {0, 1}
+
+
 def test_tiles_fill_the_plane_and_meet_at_distance_zero():
     numbers, border = tiling(np.random.default_rng(0), (64, 64), 16.0, bend=0.0)
     seams = numbers[:, 1:] != numbers[:, :-1]

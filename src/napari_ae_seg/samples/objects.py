@@ -38,7 +38,7 @@ def blobs(
     for number, (place, radius) in enumerate(zip(places, radii, strict=True), 1):
         reach = 1.5 * np.maximum(radius, [*radius[:-2], *[radius[-2:].max()] * 2])
         low = np.maximum(np.floor(place - reach), 0).astype(int)
-        high = np.minimum(np.ceil(place + reach) + 1, shape).astype(int)
+        high = np.clip(np.ceil(place + reach) + 1, 0, shape).astype(int)
         window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         away = _turned(rng.uniform(0, np.pi), list(np.ogrid[window]), place)
         far = np.sqrt(sum((axis / r) ** 2 for axis, r in zip(away, radius, strict=True)))

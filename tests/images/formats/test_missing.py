@@ -40,6 +40,20 @@ def ome(path, planes, **sizes):
     tifffile.tiffcomment(path, text.encode())
 
 
+def test_a_stack_whose_pages_go_in_a_circle_is_refused_at_once(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, VOLUME, photometric="minisblack", compression="lzw", metadata=None)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        pages = [page.offset for page in file.pages]
+    tags = int.from_bytes(content[pages[-1] : pages[-1] + 2], "little")
+    after = pages[-1] + 2 + 12 * tags
+    content[after : after + 4] = pages[1].to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(ImageReadError, match=f"only {len(VOLUME)} of its pages are there"):
+        read(path)
+
+
 @pytest.mark.parametrize("disabled", [False, True], ids=["logging", "no logging"])
 @pytest.mark.parametrize("make", ["plain", "imagej", "lzw", "shaped", "pages"])
 def test_a_stack_cut_off_anywhere_is_refused(tmp_path, make, disabled):

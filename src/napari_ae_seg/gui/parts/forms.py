@@ -201,9 +201,10 @@ def column(widget: QWidget, spacing: int = 8, margin: int = 0) -> QVBoxLayout:
 
 
 def caption(text: str, tip: str = "") -> QLabel:
-    """The words before a row; they line up across forms."""
+    """The words before a row; they line up across forms, on two lines where one is too short."""
     label = QLabel(text)
     label.setFixedWidth(CAPTION)
+    label.setWordWrap(True)
     label.setToolTip(tooltip(tip) if tip else "")
     return label
 

@@ -146,6 +146,7 @@ class _Held:
             with _quiet():
                 self.file = tifffile.TiffFile(path)
                 _check_planes(path, self.file)
+                _check_chain(path)
                 self.series = self.file.series[0]
                 _check_whole(path, self.file, self.series)
         except (*UNREADABLE, ImageReadError) as error:
@@ -242,14 +243,18 @@ def _check_planes(path: Path, file: Any) -> None:
         raise ImageReadError(f"{path.name}: it claims {planes} planes, which {size} bytes cannot hold")
 
 
+def _check_chain(path: Path) -> None:
+    """Refuse a file whose pages go on beyond its end, or in a circle, which tifffile would follow for ever."""
+    if (pages := pages_of(path)).broken:
+        raise ImageReadError(f"{path.name}: the file is cut off or damaged, only {pages.count} of its pages are there")
+
+
 def _check_whole(path: Path, file: Any, series: Any) -> None:
     """Refuse a file that ends before its pages or pixels do, or that lacks planes."""
     size, pages = path.stat().st_size, pages_of(path)
     end = max(pages.end, series.dataoffset + series.nbytes if series.dataoffset is not None else 0)
     if end > size:
         raise ImageReadError(f"{path.name}: the file is cut off, {end - size} bytes are missing")
-    if pages.broken:
-        raise ImageReadError(f"{path.name}: the file is cut off, only {pages.count} of its pages are there")
     planes = max(math.prod(series.shape) // max(series.keyframe.size, 1), 1)
     if series.kind == "ome":
         found = sum(page is not None for page in series)
