@@ -55,7 +55,7 @@ def segment_advanced(viewer: Any) -> None:
     open_sample(viewer, "volume")
     dock = open_dock(viewer, "Segment")
     for fold in dock.findChildren(QCollapsible):
-        fold.expand()
+        fold.expand(animate=False)
 
 
 def segment_refine(viewer: Any) -> None:
@@ -79,7 +79,7 @@ def segment_refine(viewer: Any) -> None:
             depth[max(0, y - 60) : y + 60, max(0, x - 60) : x + 60] = 0
     layer.opacity = 1.0
     dock.table.choose(1)
-    dock.objects_fold.expand()
+    dock.objects_fold.expand(animate=False)
     until(lambda: "object" in dock.objects.count.text())
 
 
@@ -103,7 +103,7 @@ def train_advanced(viewer: Any) -> None:
     dock = open_dock(viewer, "Train autoencoder")
     until(lambda: dock.cost.text() != "")
     for fold in dock.findChildren(QCollapsible):
-        fold.expand()
+        fold.expand(animate=False)
     wait(0.3)
     advanced = next(fold for fold in dock.findChildren(QCollapsible) if fold.text() == "Advanced")
     dock.findChildren(QScrollArea)[0].verticalScrollBar().setValue(advanced.y())
