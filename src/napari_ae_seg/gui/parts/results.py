@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
 
     from napari_ae_seg.config import NetworkConfig, SegmentationConfig, TrainingConfig
-    from napari_ae_seg.distribute.workers import Workers
     from napari_ae_seg.images.stack import Stack
     from napari_ae_seg.segmenter.label import Prepared
     from napari_ae_seg.segmenter.segmenter import Segmenter
@@ -20,25 +16,6 @@ if TYPE_CHECKING:
 
     from .models import Model
     from .sources import Images
-
-
-@dataclass(frozen=True)
-class Sharing:
-    """Who shares the work on large images and on folders: processes of this machine, or those of a dask scheduler."""
-
-    processes: int = 1
-    scheduler: str = ""
-
-    @contextmanager
-    def workers(self) -> Iterator[Workers | None]:
-        """Those who work; None is this process alone."""
-        if self.processes < 2 and not self.scheduler:
-            yield None
-            return
-        from napari_ae_seg.distribute.workers import Workers
-
-        with Workers(self.processes, self.scheduler) as some:
-            yield some
 
 
 @dataclass(frozen=True)
@@ -64,8 +41,6 @@ class Request:
     """Find new clusters although the model holds some."""
     clear: bool = True
     """Do not paint over a plain background."""
-    sharing: Sharing = Sharing()
-    """Who labels what is larger than memory."""
 
 
 @dataclass(frozen=True)

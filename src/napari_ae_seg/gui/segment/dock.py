@@ -29,7 +29,6 @@ from .growing import Growing
 from .instances import Objects
 from .live import UPDATING, Live
 from .outcome import Outcome
-from .sharing import SharingRows
 from .view import View, view_of, view_on, warm_up
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class SegmentWidget(Dock):
         model, config = self.models.model, self.config()
         refit = own_config(model) is not None and self.clusters.currentData() == "new"
         clear = not self.results.background.isChecked()
-        return Request(images, images.read(), model, config, refit, clear, self.sharing.asked())
+        return Request(images, images.read(), model, config, refit, clear)
 
     def segment(self) -> None:
         """Segment what is chosen, as it is chosen."""
@@ -489,8 +488,7 @@ class SegmentWidget(Dock):
         self.measures = measuring.Measures(self._viewer)
         self._soon = QSignalDebouncer(parent=self)  # napari tells of paint before it is in the layer
         self._soon.triggered.connect(self._touched)
-        self.sharing = SharingRows()
-        self.folder = Folder(self.sharing.asked)
+        self.folder = Folder()
         self.folder_fold = fold("Folder of images", self.folder)
         self.objects_fold = fold("Objects: size and parting", self.objects)
         body = QWidget()
@@ -506,7 +504,7 @@ class SegmentWidget(Dock):
         layout.addWidget(self.objects_fold)
         layout.addWidget(self.folder_fold)
         layout.addWidget(fold("Image and region", self.options))
-        layout.addWidget(fold("Advanced", self.forms[1], self.sharing))
+        layout.addWidget(fold("Advanced", self.forms[1]))
         layout.addStretch(1)
         column(self).addWidget(scrolling(body))
 

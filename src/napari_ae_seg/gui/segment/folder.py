@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from napari_ae_seg.gui.parts.runner import Runner
 if TYPE_CHECKING:
     from napari_ae_seg.distribute.folder import Outcome
     from napari_ae_seg.gui.parts.jobs import Reporter
-    from napari_ae_seg.gui.parts.results import Result, Sharing
+    from napari_ae_seg.gui.parts.results import Result
 
     from .view import View
 
@@ -34,9 +33,8 @@ SUMMARY = "napari-ae-seg-summary.csv"
 class Folder(QWidget):
     """A button that asks for two folders, and the list of what became of each file."""
 
-    def __init__(self, sharing: Callable[[], Sharing], parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._sharing = sharing
         self._view: View | None = None
         self._outcomes: list[Outcome] = []
         self.button = QPushButton("Folder…")
@@ -69,8 +67,7 @@ class Folder(QWidget):
             return
         self._outcomes = []
         self._show(False)
-        sharing = self._sharing()
-        task = lambda report: label_folder(result, Path(images), Path(out), sharing, report)  # noqa: E731
+        task = lambda report: label_folder(result, Path(images), Path(out), report)  # noqa: E731
         over = lambda *_: self._show(True)  # noqa: E731
         self.runner.run("Labeling the folder", task, over, sent=self._told, stopped=over, failed=over)
 
@@ -92,7 +89,7 @@ class Folder(QWidget):
         self.says.setVisible(bool(self._outcomes) or over)
 
 
-def label_folder(result: Result, images: Path, out: Path, sharing: Sharing, report: Reporter) -> None:
+def label_folder(result: Result, images: Path, out: Path, report: Reporter) -> None:
     """Write the labels of every image in `images` to `out`, and a table of them; the outcome of each file is sent.
 
     What was stopped goes on with the images that are not done.
@@ -114,9 +111,7 @@ def label_folder(result: Result, images: Path, out: Path, sharing: Sharing, repo
     for failed in outcomes:
         report.send(failed)
     files = [out / names[path] for path in batch.paths]
-    with sharing.workers() as workers:
-        job = Labelling(segmenter, batch.stack, files, workers=workers, report=report, replace=False)
-        for found in job:
-            outcomes.append(replace(found, name=batch.paths[found.number].name))
-            report.send(outcomes[-1])
+    for found in Labelling(segmenter, batch.stack, files, report=report, replace=False):
+        outcomes.append(replace(found, name=batch.paths[found.number].name))
+        report.send(outcomes[-1])
     write_summary(out / SUMMARY, outcomes, segmenter.edits.names)

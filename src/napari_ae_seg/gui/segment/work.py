@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_ae_seg.config import SegmentationConfig
-    from napari_ae_seg.distribute.workers import Workers
     from napari_ae_seg.gui.parts.jobs import Reporter
     from napari_ae_seg.gui.parts.results import Strokes
     from napari_ae_seg.images.stack import Image, Stack
@@ -144,18 +143,17 @@ def streamed(segmenter: Segmenter, request: Request, number: int, report: Report
         assert not isinstance(found, list)  # of one source
         return found
     layers = request.images.layers
-    with request.sharing.workers() as workers:
-        return _streamed(segmenter, image, place_of(image, layers[min(number, len(layers) - 1)]), workers, report)
+    return _streamed(segmenter, image, place_of(image, layers[min(number, len(layers) - 1)]), report)
 
 
-def _streamed(segmenter: Segmenter, image: Image, out: Path, workers: Workers | None, report: Reporter) -> Segments:
+def _streamed(segmenter: Segmenter, image: Image, out: Path, report: Reporter) -> Segments:
     from napari_ae_seg.segmenter.job import Clock, Job
 
     try:
-        job = Job(segmenter, image, out, workers=workers)
+        job = Job(segmenter, image, out)
     except JobError:  # of other settings, which the person has changed since
         shutil.rmtree(f"{out}.partial")
-        job = Job(segmenter, image, out, workers=workers)
+        job = Job(segmenter, image, out)
     report(Progress("labeling", 0, 0, f"into {out}"))
     for region in job.regions:  # what was done before it was stopped
         report.send(Piece.of(image, region, job.labels))
