@@ -22,9 +22,9 @@ demo:  ## segment a sample image; opens napari where there is a screen, otherwis
 	@scripts/setup $(PURPOSE)
 	.venv/bin/napari-ae-seg demo $(ARGS)
 
-test:  ## the whole test suite, under Xvfb; ARGS="tests/images -k tiff" narrows it
+test:  ## the whole test suite, in two halves at a time, under Xvfb; ARGS="tests/images -k tiff" narrows it
 	@scripts/setup dev
-	$(SCREEN) $(RUN) -m pytest $(ARGS)
+	$(if $(ARGS),$(SCREEN) $(RUN) -m pytest $(ARGS),scripts/suite)
 
 test-matrix:  ## the docks in old and new napari, PyQt6 and PySide6; ARGS="0.6.6/PyQt6 newest/PySide6" narrows it
 	@scripts/system-libraries dev

@@ -18,10 +18,8 @@ from scipy.optimize import linear_sum_assignment
 import napari_ae_seg as ae
 from napari_ae_seg.autoencoder.encode import encode_array
 from napari_ae_seg.clustering.clusters import fit_clusters
-from napari_ae_seg.clustering.kmeans import kmeans
 from napari_ae_seg.clustering.number import PLACES
 from napari_ae_seg.clustering.number import evidence as number_evidence
-from napari_ae_seg.clustering.prototypes import assign
 from napari_ae_seg.core import filters
 from napari_ae_seg.features.fit import fit_space
 from napari_ae_seg.features.select import CANDIDATES, METHODS, evidence
@@ -151,18 +149,20 @@ def measured(case: Case, model: ae.Autoencoder, numbers: bool = True) -> dict[st
         row["calibration"][name] = _calibration(case.truth, scores, space.grid, k)
     best = max(row["scores"], key=lambda name: row["scores"][name])
     for name in dict.fromkeys(("latent", best)) if numbers else ():
-        row["numbers"][name] = _numbered(case, spaces[name], maps, METHODS.get(name) == "spherical")
+        row["numbers"][name] = _numbered(case, spaces[name], maps, METHODS.get(name, "kmeans"))
     return row
 
 
-def _numbered(case: Case, space: Any, maps: list[Any], spherical: bool) -> dict[str, Any]:
-    """Figures and scores of every number of clusters."""
+def _numbered(case: Case, space: Any, maps: list[Any], method: str) -> dict[str, Any]:
+    """Figures and scores of every number of clusters, the scores at the features' own grid."""
     sample, _ = sample_places(maps, space, PLACES, 0)
     x = torch.from_numpy(sample.x)
     features = space.transform(maps[0])
+    first = tuple(slice(None, None, space.grid) for _ in case.truth.shape)
+    found = [fit_clusters(sample.x, ae.SegmentationConfig(), method, k).assign(features) for k in range(1, MOST + 1)]
     return {
-        "figures": number_evidence(x - x.mean(0), MOST, spherical, sample.trios).tolist(),
-        "scores": [_score(case.truth, features, space.grid, x, n, spherical) for n in range(1, MOST + 1)],
+        "figures": number_evidence(x - x.mean(0), MOST, method == "spherical", sample.trios).tolist(),
+        "scores": [hungarian_miou(case.truth[first], labels.numpy()) for labels in found],
     }
 
 
@@ -194,17 +194,6 @@ def _calibration(truth: np.ndarray, scores: torch.Tensor, grid: int, k: int) -> 
         q = filters.smooth(torch.softmax(sharpness * scores, 0), sigma).gather(0, target)
         lost[str(sharpness)] = float(-q.clamp_min(1e-3).log().mean())
     return lost
-
-
-def _score(truth: np.ndarray, features: torch.Tensor, grid: int, x: torch.Tensor, k: int, spherical: bool) -> float:
-    """Hungarian mIoU of k-means with k clusters, at the features' own grid."""
-    rows = features.flatten(1).T
-    if spherical:
-        rows, x = ((r - x.mean(0)) / x.std(0).clamp_min(1e-6) for r in (rows, x))
-        rows, x = (r / r.norm(dim=1, keepdim=True).clamp_min(1e-6) for r in (rows, x))
-    labels = assign(rows, kmeans(x, k, n_init=4).centers)[0].view(features.shape[1:]).numpy()
-    first = tuple(slice(None, None, grid) for _ in truth.shape)
-    return hungarian_miou(truth[first], labels)
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ def _device(name: str) -> str:
 
 
 FeatureName = Literal["auto", "intensity", "corrected", "mixed", "texture", "latent", "multiscale", "decoder"]
-MethodName = Literal["auto", "kmeans", "gmm", "bayes", "ward", "hdbscan", "spherical", "regions", "joint"]
+MethodName = Literal["auto", "kmeans", "tied", "gmm", "bayes", "ward", "hdbscan", "spherical", "regions", "joint"]
 PartingName = Literal["components", "distance", "intensity"]
 
 USUAL_NAMES = {
@@ -481,6 +481,7 @@ class SegmentationConfig(RunConfig):
             "Method",
             choices={
                 "kmeans": "k-means",
+                "tied": "Gaussians of one shape",
                 "gmm": "Gaussian mixture",
                 "bayes": "Bayesian mixture",
                 "ward": "Ward",
@@ -493,11 +494,11 @@ class SegmentationConfig(RunConfig):
         ),
         FIT,
     ] = "auto"
-    """How places are grouped; auto is k-means, spherical on texture, a Gaussian mixture where neither forms groups."""
+    """How places are grouped; auto is Gaussians of one shape on latents, spherical on texture, else k-means."""
 
     covariance_type: Annotated[
         Literal["full", "diag", "tied"],
-        Shown("Covariance", when={"method": ("auto", "gmm", "bayes", "joint")}),
+        Shown("Covariance", when={"method": ("gmm", "bayes")}),
         FIT,
     ] = "full"
     """Shape of the clusters of a Gaussian mixture."""
@@ -555,7 +556,7 @@ class SegmentationConfig(RunConfig):
     n_init: Annotated[
         int,
         Field(ge=1, le=100),
-        Shown("Starts", when={"method": ("auto", "joint", "kmeans", "gmm", "spherical", "regions")}),
+        Shown("Starts", when={"method": ("auto", "joint", "kmeans", "tied", "gmm", "spherical", "regions")}),
         FIT,
     ] = 8
     """Starts from different seeds, of which the best is kept."""

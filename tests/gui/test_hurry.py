@@ -11,8 +11,8 @@ from napari.utils.notifications import notification_manager
 from .conftest import settle
 
 
-def test_ten_random_sequences_end_well():
-    numbers = map(str, range(10))
+def test_random_sequences_end_well():
+    numbers = map(str, range(4))
     command = [sys.executable, "-X", "faulthandler", "-m", "benchmarks.hurried", "few", *numbers]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

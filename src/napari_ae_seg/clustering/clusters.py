@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_ae_seg.core.state import stored
 
-from . import bayes, hdbscan, kmeans, match, mixture, spherical, ward
+from . import bayes, hdbscan, kmeans, match, mixture, spherical, tied, ward
 from .lasso import Parted, lassoed
 from .method import Method, Model, drawn
 from .number import likeliest
@@ -37,6 +37,7 @@ LEFT = 0.03
 
 METHODS: dict[str, Method] = {
     "kmeans": kmeans.fit,
+    "tied": tied.fit,
     "gmm": mixture.fit,
     "bayes": bayes.fit,
     "ward": ward.fit,

@@ -54,3 +54,23 @@ def contingency(a: np.ndarray, b: np.ndarray, k_a: int, k_b: int) -> np.ndarray:
     a, b = np.ravel(a), np.ravel(b)
     seen = (a >= 0) & (b >= 0)
     return np.bincount(a[seen] * k_b + b[seen], minlength=k_a * k_b).reshape(k_a, k_b)
+
+
+def rand_index(one: np.ndarray, other: np.ndarray, k: int) -> float:
+    """How far two clusterings of the same points agree, beyond chance: 1 is the same; of `k` clusters at most each.
+
+    The adjusted Rand index, by pairs of points; scikit-learn's takes a second and a half to import.
+
+    >>> two = np.array([0, 0, 1, 1])
+    >>> rand_index(two, 1 - two, 2), rand_index(two, np.array([0, 1, 0, 1]), 2)
+    (1.0, -0.5)
+    """
+    table = contingency(one, other, k, k).astype(np.float64)
+
+    def within(counts: np.ndarray) -> float:
+        return float((counts * (counts - 1)).sum() / 2)
+
+    both, ones, others = within(table), within(table.sum(1)), within(table.sum(0))
+    chance = ones * others / max(within(table.sum(keepdims=True)), 1.0)
+    most = (ones + others) / 2
+    return (both - chance) / (most - chance) if most != chance else 1.0

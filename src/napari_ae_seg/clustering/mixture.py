@@ -78,6 +78,10 @@ class Mixture:
         roots = self.roots if len(self.roots) < self.k else self.roots[order]
         return replace(self, weights=self.weights[order], means=self.means[order], roots=roots)
 
+    def moved(self, shift: Tensor) -> Mixture:
+        """The same mixture of points that lie `shift` (F,) further."""
+        return replace(self, means=self.means + shift)
+
     @property
     def device(self) -> torch.device:
         """Where it computes."""
@@ -145,7 +149,7 @@ def fit_mixture(
         if abs(likelihood - before) < tolerance:
             break
         before = likelihood
-    return replace(mixture, means=mixture.means + shift, likelihood=_expect(mixture, points)[1])
+    return replace(mixture.moved(shift), likelihood=_expect(mixture, points)[1])
 
 
 def _expect(mixture: Mixture, x: Tensor) -> tuple[Tensor, float]:
@@ -174,7 +178,7 @@ def _estimate(x: Tensor, responsibilities: Tensor, covariance_type: Covariance, 
         spread = spread.sum(0, keepdim=True) / len(x)
     else:
         spread = spread / sizes.reshape(-1, *[1] * (spread.ndim - 1))
-    return Mixture(sizes / sizes.sum(), means, _roots(spread, floor))
+    return Mixture(sizes / sizes.sum(), means, roots_of(spread, floor))
 
 
 def _rows(k: int, features: int) -> int:
@@ -182,7 +186,7 @@ def _rows(k: int, features: int) -> int:
     return max(1, BLOCK // (k * features))
 
 
-def _roots(spread: Tensor, floor: float) -> Tensor:
+def roots_of(spread: Tensor, floor: float) -> Tensor:
     """Roots of the precisions of covariances (K, F, F) or variances (K, F) with `floor` added to every variance."""
     if spread.ndim == 2:
         return (spread + floor).rsqrt()

@@ -19,6 +19,7 @@ from napari_ae_seg.core.rules import rules
 
 from .hdbscan import dense
 from .kmeans import kmeans
+from .match import rand_index
 from .prototypes import assign
 
 if TYPE_CHECKING:
@@ -180,13 +181,11 @@ def _contrast(x: Tensor, centers: Tensor) -> float:
 
 def _agreement(x: Tensor, k: int, seed: int) -> float:
     """Adjusted Rand index of the clusterings that the two halves of the places give of all."""
-    from sklearn.metrics import adjusted_rand_score
-
     halves = x[::2], x[1::2]
     if min(len(torch.unique(half, dim=0)) for half in halves) < k:
         return 0.0
-    labels = [assign(x, kmeans(half, k, seed=seed, n_init=1).centers)[0].numpy() for half in halves]
-    return float(adjusted_rand_score(*labels))
+    one, other = (assign(x, kmeans(half, k, seed=seed, n_init=1).centers)[0].numpy() for half in halves)
+    return rand_index(one, other, k)
 
 
 def _neighborhood(trios: Tensor | None, centers: Tensor) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from .clusters import Clusters, fit_clusters, matched
+from .match import rand_index
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,12 +44,10 @@ def stability(fits: Sequence[Clusters]) -> float:
     >>> stability(resampled(clusters, SegmentationConfig()))
     1.0
     """
-    from sklearn.metrics import adjusted_rand_score
-
     sample = fits[0].sample
     places = torch.from_numpy(sample[:: -(-len(sample) // PLACES)].T)
     labels = [np.asarray(fit.assign(places)) for fit in fits]
-    return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(labels, 2)]))
+    return float(np.mean([rand_index(a, b, fits[0].k) for a, b in combinations(labels, 2)]))
 
 
 def unstable(features: Tensor, clusters: Clusters, fits: Sequence[Clusters]) -> Tensor:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 ASSUMED_K = 4
 """Groups that every candidate is tried with while the number of clusters is not known."""
 CANDIDATES = ("latent", "mixed", "intensity", "corrected", "texture")
-METHODS = {"texture": "spherical"}
-"""Methods of the candidates that k-means is not best for."""
+METHODS = {"latent": "tied", "mixed": "tied", "texture": "spherical"}
+"""Methods of the candidates that k-means is not best for on generated scenes."""
 REASONS = {
     "latent": "The encoder's latents were clustered: here they promise more than brightness.",
     "mixed": "The encoder's latents and brightness were clustered: here the two together promise most.",
@@ -103,7 +103,7 @@ def evidence(spaces: dict[str, FeatureSpace], maps: Sequence[Maps], k: int = 0, 
     for name, space in spaces.items():
         features = [space.transform(block).cpu() for block in maps]
         valid = [block.cells(space.grid).cpu() for block in maps]
-        if name in METHODS:
+        if METHODS.get(name) == "spherical":
             features = _directions(features, valid)
         groups[name] = _Groups.of(features, valid, k or ASSUMED_K, seed)
         step = (slice(None), *[slice(None, None, grid // space.grid)] * len(maps[0].space))

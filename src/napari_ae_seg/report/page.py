@@ -32,6 +32,7 @@ STRIPS = 3
 NBSP = chr(0xA0)
 WORDS = {
     "kmeans": "k-means",
+    "tied": "Gaussians of one shape",
     "gmm": "Gaussian mixture",
     "bayes": "Bayesian mixture",
     "corrected": "background-corrected intensity",

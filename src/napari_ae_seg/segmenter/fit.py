@@ -18,7 +18,7 @@ from napari_ae_seg.config import SegmentationConfig, TrainingConfig
 from napari_ae_seg.core.progress import Progress, Report
 from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import fit_space
-from napari_ae_seg.features.select import choose_space
+from napari_ae_seg.features.select import METHODS, choose_space
 from napari_ae_seg.features.surround import dark_surround
 from napari_ae_seg.images.normalize import Normalizer
 from napari_ae_seg.images.sample import Block, sample_blocks
@@ -234,12 +234,12 @@ NUMBERED_BY = {"regions": "kmeans"}
 def method_of(asked: str, features: str) -> str:
     """The method that is meant where the features are known.
 
-    >>> method_of("auto", "texture"), method_of("joint", "intensity"), method_of("gmm", "texture")
-    ('spherical', 'kmeans', 'gmm')
+    >>> method_of("auto", "texture"), method_of("joint", "latent"), method_of("gmm", "texture")
+    ('spherical', 'tied', 'gmm')
     """
     if asked not in DEFERRING:
         return asked
-    return "spherical" if features == "texture" else "kmeans"
+    return METHODS.get(features, "kmeans")
 
 
 def cluster(
