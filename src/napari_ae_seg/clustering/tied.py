@@ -33,16 +33,19 @@ def fit(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
 
     Those that leave no cluster empty go first.
     """
-    shift = x.mean(0)
-    points = x - shift
+    places = x.cpu().double()  # few, and a difference of large sums is taken
+    shift = places.mean(0)
+    points = places - shift
+    least = 1e-9 * float(points.square().mean()) + 1e-12
     fits = []
     for seed in range(config.seed, config.seed + max(1, config.n_init // 2)):
-        found = kmeans(points, k, seed=seed, n_init=1)
-        floor = ROUND * found.inertia / points.numel() + 1e-12
-        fits.append(gaussians(points, found.centers, floor))
+        found = kmeans(points.float(), k, seed=seed, n_init=1)
+        floor = ROUND * found.inertia / points.numel() + least
+        fits.append(gaussians(points, found.centers.double(), floor))
     best = max(fits, key=lambda one: (len(one.memberships(points).argmax(1).unique()), one.likelihood))
     even = replace(best.moved(shift), weights=torch.full_like(best.weights, 1 / k))
-    return Fitted(even, {"likelihood": best.likelihood})
+    parts = {name: part.to(x.device, x.dtype) for name, part in even.tensors().items()}
+    return Fitted(replace(even, **parts), {"likelihood": best.likelihood})  # type: ignore[arg-type]
 
 
 def gaussians(x: Tensor, centers: Tensor, floor: float) -> Mixture:
@@ -50,8 +53,8 @@ def gaussians(x: Tensor, centers: Tensor, floor: float) -> Mixture:
 
     `floor` is added to every variance. Stops when the mean log-likelihood gains less than `TOLERANCE`.
 
-    >>> x = torch.cat([torch.linspace(0, 1, 90), torch.linspace(8, 9, 10)])[:, None]
-    >>> found = gaussians(x, torch.tensor([[0.5], [2.0]]), floor=0.1)
+    >>> x = torch.cat([torch.linspace(0, 1, 90), torch.linspace(8, 9, 10)])[:, None].double()
+    >>> found = gaussians(x, x[[0, 99]], floor=0.1)
     >>> found.means.ravel().round(decimals=2).tolist(), found.weights.round(decimals=2).tolist()
     ([0.5, 8.5], [0.9, 0.1])
     """
