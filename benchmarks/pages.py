@@ -118,7 +118,7 @@ def table(of: str, rows: Rows, figure: str = "miou", short: bool = False) -> str
     names = [name for name in (*TITLES, *sorted(measured.keys() - TITLES)) if name in measured]
     flat = [name for name in names if name not in sets.VOLUMES]
     shown = [] if short else names
-    heads = [TITLES.get(name, name) for name in shown] + ["mean of the flat sets", "without textures"]
+    heads = [TITLES.get(name, name) for name in shown] + ["mean of the 2D sets", "without textures"]
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
     for title, method in rows:
         values = {name: _value(measured[name], method, figure) for name in names}

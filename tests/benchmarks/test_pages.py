@@ -58,7 +58,7 @@ def test_a_table_shows_what_is_there_and_says_where_others_are_better(tmp_path, 
     measured = {"km_raw": {"miou": 0.61}, "default": {"miou": 0.5, "images": 3, "of": 33}}
     results.keep("peers", {"dsb2018_stage1_test": measured, "outex_us00000": {"km_raw": {"miou": 0.2}}})
     rows = pages.table("peers", pages.UNSUPERVISED).splitlines()
-    assert rows[0] == "| | nuclei | textures | mean of the flat sets | without textures |"
+    assert rows[0] == "| | nuclei | textures | mean of the 2D sets | without textures |"
     assert rows[2] == "| k-means on intensity | .610 | .200 | .405 | .610 |"
     assert rows[3] == "| **napari-ae-seg, as it comes** | .500 | - | - | .500 |"
     assert pages.lost() == "- nuclei, without strokes: k-means on intensity .610; ours .500"
