@@ -366,7 +366,8 @@ def _broken_promise(found: Any, stack: Any, k: int) -> str:
         return "a label where there is no data"
     if (labels[known] < 1).any() or (k and labels.max(initial=0) > k):
         return f"labels {labels[known].min(initial=1)} to {labels.max(initial=0)} of {k}"
-    if not np.isfinite(found.confidence).all() or sum(found.table["share"]) > 1 + 1e-6:
+    rounded = 1e-6 * len(found.table["share"])
+    if not np.isfinite(found.confidence).all() or sum(found.table["share"]) > 1 + rounded:
         return "a confidence that is no number, or shares of more than all"
     return ""
 

@@ -103,8 +103,9 @@ def test_too_few_distinct_places_give_that_many_clusters_and_say_so(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_constant_places_are_one_cluster(method):
-    clusters = fit_clusters(np.full((40, 2), 3.0), CONFIG, method, 3)
+@pytest.mark.parametrize("count", [1, 40])
+def test_constant_places_are_one_cluster(method, count):
+    clusters = fit_clusters(np.full((count, 2), 3.0), CONFIG, method, 3)
     assert clusters.k == 1
     assert torch.isfinite(clusters.scores(torch.full((2, 4), 3.0))).all()
 

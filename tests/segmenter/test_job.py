@@ -212,6 +212,23 @@ def test_what_kills_left_before_the_first_block_is_swept(segmenter, image, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["l.zarr"]
 
 
+def test_what_is_killed_while_it_sweeps_up_is_good_the_next_time(segmenter, image, tmp_path, monkeypatch):
+    whole, job = shutil.rmtree, tmp_path / "l.zarr" / files.JOB
+
+    def torn(path, **options):
+        whole(*(path.glob("journal") if path == job else [path]), **options)
+        (job / "summary.json").unlink(missing_ok=path != job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", torn)
+    with pytest.raises(KeyboardInterrupt):
+        segmenter.apply(image, out=tmp_path / "l.zarr")
+    monkeypatch.undo()
+    found = segmenter.apply(image, out=tmp_path / "l.zarr")
+    assert np.array_equal(found.labels[:], segmenter.apply(image).labels)
+    assert not job.exists()
+
+
 CHILD = """
 import os, signal, sys, time, numpy as np, napari_ae_seg as ae
 from napari_ae_seg.autoencoder import encode

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from . import kmeans
 from .method import Fitted, drawn
 from .mixture import Mixture
 
@@ -22,6 +23,8 @@ PLACES = 3000
 
 def fit(x: Tensor, k: int, config: SegmentationConfig) -> Fitted:
     """`k` clusters of the places `x` (n, F), one per Gaussian."""
+    if len(x) == 1:
+        return kmeans.fit(x, k, config)
     part = drawn(x, PLACES, config.seed)
     floor = 0.01 * float(part.var(0, correction=0).mean()) + 1e-12
     found = variational(part.cpu().double().numpy(), k, config.covariance_type, config.seed, floor)

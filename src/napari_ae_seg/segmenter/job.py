@@ -496,7 +496,7 @@ class Job:
         files.list_labels(self.out)
         for left in self.out.parent.glob(f".{glob.escape(self.out.name + files.PARTIAL)}.*"):  # kills before any block
             shutil.rmtree(left, ignore_errors=True)
-        shutil.rmtree(self.out / files.JOB, ignore_errors=True)
+        _sweep(self.out / files.JOB)
         if self.found is not None:
             self.found = Objects(self.labels, told["objects"])
         yield from ()
@@ -646,6 +646,17 @@ def _read_about(job: Path) -> dict[str, Any] | None:
 def _is_of(job: Path, about: dict[str, Any]) -> bool:
     there = _read_about(job)
     return there is not None and there["job"] == about["job"]
+
+
+def _sweep(job: Path) -> None:
+    """Delete what a complete job kept; what says that it is complete goes last: a kill in between is made good."""
+    for path in job.iterdir() if job.is_dir() else ():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name not in ("job.json", _SUMMARY):
+            path.unlink(missing_ok=True)
+    (job / "job.json").unlink(missing_ok=True)
+    shutil.rmtree(job, ignore_errors=True)
 
 
 def _begun(job: Path) -> bool:
