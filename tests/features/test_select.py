@@ -58,10 +58,16 @@ def test_mixed_features_are_latents_and_brightness_to_equal_parts():
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_the_likeliest_candidate_is_clustered_and_the_sentence_says_which(monkeypatch, name):
     monkeypatch.setattr(select, "rules", lambda: {"features": {"2D, encoder": always(name)}})
-    space, method, choice = choose_space(SegmentationConfig(), [block(noise(80, 80), halves(apart=1.0))])
+    asked = SegmentationConfig(n_clusters=2)
+    space, method, choice = choose_space(asked, [block(noise(80, 80), halves(apart=1.0))])
     assert (space.name, method) == (name, METHODS.get(name, "kmeans"))
     assert choice.sentence == REASONS[name]
     assert max(choice.chances, key=choice.chances.get) == name
+
+
+def test_in_nothing_but_noise_no_network_looks_for_patterns():
+    space, method, _ = choose_space(SegmentationConfig(), [block(noise(80, 80), halves(apart=1.0))])
+    assert (space.name, method) == ("intensity", "kmeans")
 
 
 def test_where_only_the_network_sees_two_halves_its_latents_are_clustered():

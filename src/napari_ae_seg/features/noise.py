@@ -1,4 +1,4 @@
-"""How noisy a volume is, and how much smoothing that calls for.
+"""How noisy an image is: whether it is nothing but noise, and how much smoothing a volume calls for.
 
 A Gaussian lowers the variance of noise by the number of voxels it averages. Too little leaves speckle, too much blurs
 thin parts away, so the amount follows from the noise.
@@ -20,6 +20,10 @@ LEFT = 0.01
 """Share of the signal's variance that noise may have after smoothing."""
 LEAST, MOST = 0.5, 2.0
 """Smallest and largest sigma in pixels."""
+STRAY = 4.0
+"""Deviations within which the correlation of what is unrelated lies."""
+PAIRS = 400
+"""Pairs of neighbors that it takes to tell."""
 
 
 def sigma_for(maps: Sequence[Maps]) -> float:
@@ -60,3 +64,41 @@ def residuals(raw: Tensor, valid: Tensor) -> Tensor:
         raw = raw.diff(n=2, dim=axis + 1) / math.sqrt(6)
         valid = valid.narrow(axis, 0, size - 2) & valid.narrow(axis, 1, size - 2) & valid.narrow(axis, 2, size - 2)
     return raw[:, valid]
+
+
+def white(maps: Sequence[Maps]) -> bool:
+    """Whether places tell nothing of their neighbors, one or two further along any axis: nothing but noise.
+
+    Neither what they hold nor how far that is from the mean goes together, in any channel of any block.
+    """
+    return all(_unrelated(channel, block.valid) for block in maps for channel in block.raw)
+
+
+def _unrelated(channel: Tensor, valid: Tensor) -> bool:
+    """The same for one channel (*space), where `valid`.
+
+    >>> import torch
+    >>> noise, there = torch.randn(64, 64, generator=torch.Generator().manual_seed(0)), torch.ones(64, 64).bool()
+    >>> slope = torch.linspace(0, 1, 64)
+    >>> _unrelated(noise, there), _unrelated(noise + slope, there), _unrelated(noise[:5], there[:5])
+    (True, False, False)
+    """
+    values = channel.double()
+    for _ in range(2):  # what they hold, then how far it is from the mean
+        known = values[valid]
+        deviation = known.std(correction=0) if len(known) else known.sum()
+        if not float(deviation) > 0:
+            return False
+        values = (values - known.mean()) / deviation
+        for axis, size in enumerate(valid.shape):
+            for step in (1, 2):
+                left = max(0, size - step)
+                both = valid.narrow(axis, 0, left) & valid.narrow(axis, size - left, left)
+                pairs = int(both.sum())
+                if pairs < PAIRS:
+                    return False
+                product = values.narrow(axis, 0, left) * values.narrow(axis, size - left, left)
+                if abs(float(product[both].mean())) > STRAY / math.sqrt(pairs):
+                    return False
+        values = values.square()
+    return True

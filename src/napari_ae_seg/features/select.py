@@ -19,6 +19,7 @@ from napari_ae_seg.clustering.prototypes import assign
 from napari_ae_seg.core.rules import rule_name, rules
 
 from .fit import fit_space, pick
+from .noise import white
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,9 +66,11 @@ def choose_space(
 ) -> tuple[FeatureSpace, str, Choice]:
     """The space of features that `maps` call for, fitted, the method for it, and why.
 
-    Of an image that is the same everywhere there is nothing to choose: a network would only show where it ends.
+    Of an image that is the same everywhere there is nothing to choose: a network would only show where it ends. Nor of
+    nothing but noise, unless so many clusters are asked for: it would find patterns where there are none.
     """
-    if all(bool((block.raw[:, block.valid] == block.raw[:, block.valid][:, :1]).all()) for block in maps):
+    flat = all(bool((block.raw[:, block.valid] == block.raw[:, block.valid][:, :1]).all()) for block in maps)
+    if flat or (not config.n_clusters and white(maps)):
         space = fit_space(config.but(features="intensity"), maps, anisotropy)
         return space, "kmeans", Choice("intensity", "kmeans", {}, "")
     rule = rule_name(len(maps[0].space), maps[0].tone_weight is not None)
