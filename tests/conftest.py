@@ -1,11 +1,15 @@
 """What every test relies on: one thread, and GPU tests that say why they are skipped."""
 
 import os
+import signal
 
 # Before anything imports numpy or torch: the suite shares its machine, and the thread count decides the last bits.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# A shell lets what it runs in the background, and what that starts, ignore Ctrl-C; here it is to work.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 
