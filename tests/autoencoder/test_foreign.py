@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 import torch
 from torch import nn
 
@@ -142,12 +137,3 @@ def test_a_file_of_weights_alone_is_refused_in_one_sentence(tmp_path):
     torch.save(Levels().state_dict(), tmp_path / "weights.pt")
     with pytest.raises(ValueError, match="holds no TorchScript"):
         ae.Autoencoder.of(tmp_path / "weights.pt")
-
-
-@pytest.mark.skipif("NAPARI_AE_SEG_TRANSFORMER" not in os.environ, reason="NAPARI_AE_SEG_TRANSFORMER names no file")
-def test_the_example_with_a_vision_transformer_runs(tmp_path, halves):
-    tifffile.imwrite(tmp_path / "image.tif", halves)
-    example = Path(__file__).parents[2] / "examples" / "transformer.py"
-    command = [sys.executable, example, os.environ["NAPARI_AE_SEG_TRANSFORMER"], "image.tif", "labels.tif", "2"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    assert set(np.unique(tifffile.imread(tmp_path / "labels.tif"))) == {1, 2}
