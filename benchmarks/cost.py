@@ -18,7 +18,7 @@ def flops(net: Net, shape: tuple[int, ...], training: bool = False) -> int:
 
     >>> from napari_ae_seg.config import NetworkConfig
     >>> from napari_ae_seg.autoencoder.nets import build
-    >>> flops(build(NetworkConfig(), 1, 2), (1, 1, 64, 64)) // 10**6
+    >>> flops(build(NetworkConfig(kind="conv"), 1, 2), (1, 1, 64, 64)) // 10**6
     45
     """
     net = copy.deepcopy(net).to("meta").train(training)  # there, nothing is computed

@@ -1,4 +1,4 @@
-"""Textures told apart, K given, by encoders of one shape: untrained, trained on the image, shipped, and fine-tuned.
+"""Textures told apart, K given, by encoders: untrained, new and trained on the image, shipped, and trained further.
 
 Mosaics and volumes of the package's own generator, from seeds that no encoder was trained on, and the mosaics of
 `outex_us00000` where NAPARI_AE_SEG_DATA names images; LIMIT= narrows how many of each, METHODS= the encoders.
@@ -45,9 +45,9 @@ def untrained(stack: Stack) -> ae.Autoencoder:
     return ae.train(stack, ae.TrainingConfig(steps=0), model=_fresh(stack))
 
 
-def trained(stack: Stack) -> ae.Autoencoder:
-    """Trained on the image alone."""
-    return ae.train(stack, ae.TrainingConfig(), model=_fresh(stack))
+def anew(stack: Stack) -> ae.Autoencoder:
+    """A convolutional network that has seen the image alone."""
+    return ae.train(stack, network=ae.NetworkConfig(kind="conv"))
 
 
 def shipped(stack: Stack) -> ae.Autoencoder:
@@ -55,16 +55,16 @@ def shipped(stack: Stack) -> ae.Autoencoder:
     return shipped_for(stack, ae.SegmentationConfig())
 
 
-def finetuned(stack: Stack) -> ae.Autoencoder:
-    """The one that comes with the package, 50 steps further on the image."""
-    return ae.train(stack, ae.TrainingConfig(steps=50), model=shipped(stack))
+def trained(stack: Stack) -> ae.Autoencoder:
+    """The one that comes with the package, trained further on the image."""
+    return ae.train(stack)
 
 
 ENCODERS: dict[str, Callable[[Stack], ae.Autoencoder]] = {
     "untrained": untrained,
-    "trained": trained,
+    "anew": anew,
     "shipped": shipped,
-    "finetuned": finetuned,
+    "trained": trained,
 }
 
 

@@ -19,8 +19,8 @@ Labels = tuple[np.ndarray, dict[str, Any]]
 """Labels, and what else is known of them: confidence, features."""
 Run = Callable[[Case], Labels]
 
-STEPS = {"finetuned": 50, "trained": 200}
-"""Encoders besides the shipped one, and how many steps they take on each image."""
+TRAINED = {"trained": "shipped", "anew": "conv"}
+"""Encoders besides the shipped one, trained on each image: what they start from."""
 
 
 def raw_kmeans(sigma: float) -> Run:
@@ -130,14 +130,9 @@ def forest(case: Case) -> Labels:
 @lru_cache(maxsize=2)
 def model_of(case: Case, encoder: str) -> ae.Autoencoder | None:
     """The encoder for one image; None stands for the shipped one as it is."""
-    from napari_ae_seg.autoencoder.training import train
-
     stack = stack_of(case)
-    if encoder == "trained":
-        return ae.train(stack, ae.TrainingConfig(steps=STEPS[encoder]))
-    if encoder == "finetuned":
-        shipped = shipped_for(stack, ae.SegmentationConfig())
-        return train(stack, ae.TrainingConfig(steps=STEPS[encoder]), model=shipped)
+    if encoder in TRAINED:
+        return ae.train(stack, network=ae.NetworkConfig(kind=TRAINED[encoder]))
     return None
 
 
@@ -187,7 +182,7 @@ OURS: dict[str, Run] = {
     "two": ours(n_clusters=2),
     **{name: ours(features=name) for name in ("intensity", "corrected", "mixed", "texture", "latent")},
     "mixed joint": ours(features="mixed", method="joint"),
-    **{f"{name} {encoder}": run for encoder in STEPS for name, run in _every(encoder).items()},
+    **{f"{name} {encoder}": run for encoder in TRAINED for name, run in _every(encoder).items()},
 }
 """With the shipped encoder where no other is named."""
 REGIONS: dict[str, Run] = {

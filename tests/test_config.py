@@ -24,7 +24,7 @@ def test_ranges_are_told_in_words():
     fields = ae.TrainingConfig.model_fields
     assert configs.admitted(fields["validation"]) == "float from 0 to 0.5"
     assert configs.admitted(fields["masked_share"]) == "float from 0 and below 1"
-    assert configs.admitted(fields["learning_rate"]) == "float above 0 to 10"
+    assert configs.admitted(fields["learning_rate"]) == "float from 0 to 10"
     assert configs.admitted(fields["flips"]) == "bool"
 
 

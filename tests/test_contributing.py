@@ -43,7 +43,11 @@ def test_a_kind_of_network_is_a_class_and_a_line(monkeypatch):
     image = np.random.default_rng(0).normal(size=(96, 128)).astype(np.float32)
     image[:, 64:] += 20
     stack = ae.read(image, axes="YX")
-    fit = ae.Fit.on(stack, ae.TrainingConfig(steps=60, batch=4, patch=32, validation=0), NetworkConfig(latents=3))
+    training, network = (
+        ae.TrainingConfig(steps=60, batch=4, patch=32, validation=0),
+        NetworkConfig(kind="conv", latents=3),
+    )
+    fit = ae.Fit.on(stack, training, network)
     losses = [step.loss for step in fit]
     assert sum(losses[-10:]) < sum(losses[:10])
     assert ae.encode(fit.model, stack).array.shape[-2:] == (12, 16)
@@ -84,5 +88,5 @@ def test_every_clustering_method_can_be_asked_for():
 
 
 def test_every_kind_of_network_and_feature_space_can_be_asked_for():
-    assert {*KINDS} == {*get_args(NetworkConfig.model_fields["kind"].annotation)}
+    assert {*KINDS, "shipped"} == {*get_args(NetworkConfig.model_fields["kind"].annotation)}
     assert {*SPACES, "auto"} == {*get_args(FeatureName)}

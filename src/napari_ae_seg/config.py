@@ -51,7 +51,8 @@ class Takes:
 
 ENCODE, FIT, APPLY, FINISH = Takes("encode"), Takes("fit"), Takes("apply"), Takes("finish")
 
-CONV, DENSE = {"kind": ("conv",)}, {"kind": ("dense",)}
+CONV, DENSE, NEW = {"kind": ("conv",)}, {"kind": ("dense",)}, {"kind": ("conv", "dense", "unet")}
+HIDES = {"corruption": ("auto", "masked")}
 OFF, AUTO, NO_LIMIT = "off", "auto", "no limit"
 
 
@@ -177,7 +178,7 @@ def admitted(field: FieldInfo) -> str:
     """The type of a field and what it admits, in words.
 
     >>> admitted(TrainingConfig.model_fields["batch"]), admitted(TrainingConfig.model_fields["corruption"])
-    ('int from 0 to 4096', "'masked', 'noise' or 'none'")
+    ('int from 0 to 4096', "'auto', 'masked', 'noise' or 'none'")
     """
     kind = field.annotation
     if get_origin(kind) is Literal:
@@ -214,11 +215,17 @@ class NetworkConfig(Config):
     """
 
     kind: Annotated[
-        Literal["conv", "dense", "unet"],
-        Shown("Network", choices={"conv": "convolutional", "unet": "U-Net"}, common=True),
-    ] = "conv"
-    """conv and unet look at the image at several scales, unet with shortcuts between the ways down and up; dense passes
-    small patches through fully connected layers."""
+        Literal["shipped", "conv", "dense", "unet"],
+        Shown(
+            "Network",
+            choices={"shipped": "the shipped encoder", "conv": "new, convolutional", "dense": "new, dense"}
+            | {"unet": "new, U-Net"},
+            common=True,
+        ),
+    ] = "shipped"
+    """shipped trains the encoder that comes along further; the others start from nothing: conv and unet look at the
+    image at several scales, unet with shortcuts between the ways down and up; dense passes small patches through fully
+    connected layers. A setting that only a new network has means conv."""
 
     ndim: Annotated[
         Literal[0, 2, 3], Shown("Volumes", choices={0: "auto", 2: "slice by slice", 3: "as a volume"}, common=True)
@@ -226,7 +233,8 @@ class NetworkConfig(Config):
     """2 takes a volume slice by slice, 3 as a volume; 0 decides: a z axis longer than 7 is a volume."""
 
     latents: Annotated[int, Field(ge=0, le=1024), Shown("Latents", zero=AUTO, common=True)] = 16
-    """Length of the latent vector of each place; 0 chooses it from the data. A dense network has 256."""
+    """Length of the latent vector of each place, the fewer the coarser; 0 chooses it from the data. Of the shipped
+    encoder at most 16: the first tell the coarsest differences. A dense network has 256."""
 
     width: Annotated[int, Field(ge=1, le=512), Shown("Width", when=CONV)] = 8
     """Channels of the first level of a conv network; each level below has twice as many."""
@@ -260,23 +268,29 @@ class NetworkConfig(Config):
 
     sparsity: Annotated[
         Literal["none", "l1", "topk", "l0"],
-        Shown("Sparsity", choices={"l1": "L1", "topk": "top k", "l0": "L0"}, common=True),
+        Shown("Sparsity", choices={"l1": "L1", "topk": "top k", "l0": "L0"}, when=NEW, common=True),
     ] = "none"
     """Keep few latents active: l1 shrinks them, topk keeps the largest, l0 learns a gate for each."""
 
-    active: Annotated[int, Field(ge=0, le=1024), Shown("Active latents", zero=AUTO, when={"sparsity": ("topk",)})] = 0
+    active: Annotated[
+        int, Field(ge=0, le=1024), Shown("Active latents", zero=AUTO, when={**NEW, "sparsity": ("topk",)})
+    ] = 0
     """Latents that topk leaves active at each place; 0 is a quarter of them."""
 
-    variational: Annotated[bool, Shown("Variational")] = False
+    variational: Annotated[bool, Shown("Variational", when=NEW)] = False
     """Learn a distribution of latents, from which new images can be drawn."""
 
-    dropout: Annotated[float, Field(ge=0, lt=1), Shown("Dropout", zero=OFF)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1), Shown("Dropout", zero=OFF, when=NEW)] = 0.0
     """Share of latents set to 0 at random while training."""
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_latents(cls, values: Any) -> Any:
-        usual = LATENTS.get(str(values.get("kind"))) if isinstance(values, dict) else None
+    def _usual(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        if "kind" not in values and _asks_for_new(values):
+            values = {**values, "kind": "conv"}
+        usual = LATENTS.get(str(values.get("kind")))
         return {"latents": usual, **values} if usual else values
 
     @model_validator(mode="after")
@@ -285,11 +299,25 @@ class NetworkConfig(Config):
             raise ValueError("up='unpool' puts values back where the maximum was: it needs down='max'")
         if self.sparsity == "topk" and self.latents and self.active > self.latents:
             raise ValueError(f"{self.active} active latents are more than the {self.latents} there are")
+        if self.kind == "shipped" and self.latents > MOST_LATENTS:
+            raise ValueError(
+                f"the shipped encoder has {MOST_LATENTS} latents, {self.latents} need a new network: kind='conv'"
+            )
         return self
 
 
 LATENTS = {"dense": 256}
 """The length of the latent vector in kinds of networks that have another than the field's default."""
+
+MOST_LATENTS = 16
+"""Latents of the shipped encoder."""
+
+
+def _asks_for_new(values: dict[str, Any]) -> bool:
+    """Whether settings of a network name what only a new one has, or more latents than the shipped encoder has."""
+    new = [name for name in NetworkConfig.model_fields if "conv" in shown(NetworkConfig, name).when.get("kind", ())]
+    latents = values.get("latents")
+    return any(name in values for name in new) or (isinstance(latents, int) and latents > MOST_LATENTS)
 
 
 class RunConfig(Config):
@@ -332,13 +360,14 @@ class TrainingConfig(RunConfig):
     """Length of the training in epochs: in each as many pixels are seen as the images have; 0 goes by steps."""
 
     batch: Annotated[int, Field(ge=0, le=4096), Shown("Batch", zero=AUTO)] = 0
-    """Patches in a batch; 0 is 8, or of the small patches of a dense network as many as cover the same area. Halved by
-    itself when memory runs out."""
+    """Patches in a batch; 0 is 8, of the shipped encoder 2, of the small patches of a dense network as many as cover
+    the same area. Halved by itself when memory runs out."""
 
     patch: Annotated[
-        int, Field(ge=0, le=1024), Shown("Patch", unit="px", zero=AUTO, when={"kind": ("conv", "unet")})
+        int, Field(ge=0, le=1024), Shown("Patch", unit="px", zero=AUTO, when={"kind": ("shipped", "conv", "unet")})
     ] = 0
-    """Side of the square patches a conv network learns from; 0 is 64 in 2D and 32 in 3D."""
+    """Side of the patches that are learnt from; 0 is 64 in 2D and 32 in 3D, of the shipped encoder and a unet 128 and
+    48."""
 
     loss: Annotated[
         Literal["mse", "bce", "l1", "huber"],
@@ -354,8 +383,8 @@ class TrainingConfig(RunConfig):
     ] = "adamw"
     """The optimizer of the weights."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=10), Shown("Learning rate")] = 4e-3
-    """Highest learning rate; it warms up to it and falls along a cosine."""
+    learning_rate: Annotated[float, Field(ge=0, le=10), Shown("Learning rate", zero=AUTO)] = 0.0
+    """Highest learning rate; it warms up to it and falls along a cosine. 0 is .004, for the shipped encoder .0003."""
 
     warmup: Annotated[float, Field(ge=0, le=1), Shown("Warmup")] = 0.2
     """Share of the steps in which the learning rate rises."""
@@ -367,20 +396,19 @@ class TrainingConfig(RunConfig):
     """Largest norm of the gradient, larger ones are scaled down to it; 0 sets no limit."""
 
     corruption: Annotated[
-        Literal["masked", "noise", "none"],
+        Literal["auto", "masked", "noise", "none"],
         Shown("Corruption", choices={"masked": "hide blocks", "noise": "add noise"}),
-    ] = "masked"
-    """What the network must repair while it learns: hidden blocks, added noise, or nothing."""
+    ] = "auto"
+    """What the network must repair while it learns: hidden blocks, added noise, or nothing; auto hides blocks from a
+    new network and adds noise for the shipped encoder."""
 
-    masked_share: Annotated[float, Field(ge=0, lt=1), Shown("Hidden share", when={"corruption": ("masked",)})] = 0.4
+    masked_share: Annotated[float, Field(ge=0, lt=1), Shown("Hidden share", when=HIDES)] = 0.4
     """Share of each patch that masked blocks hide."""
 
-    masked_block: Annotated[
-        int, Field(ge=1, le=128), Shown("Hidden block", unit="px", when={"corruption": ("masked",)})
-    ] = 8
+    masked_block: Annotated[int, Field(ge=1, le=128), Shown("Hidden block", unit="px", when=HIDES)] = 8
     """Side of a masked block in pixels."""
 
-    noise: Annotated[float, Field(ge=0, le=10), Shown("Noise", when={"corruption": ("noise",)})] = 0.3
+    noise: Annotated[float, Field(ge=0, le=10), Shown("Noise", when={"corruption": ("auto", "noise")})] = 0.3
     """Strength of the added noise, in standard deviations of the image."""
 
     alpha: Annotated[float, Field(ge=0, le=1e6), Shown("Image weight")] = 1.0
@@ -391,6 +419,9 @@ class TrainingConfig(RunConfig):
 
     kl: Annotated[float, Field(ge=0, le=1e6), Shown("Prior weight", when={"variational": (True,)})] = 1e-3
     """Weight of the Kullback-Leibler divergence in the loss of a variational network."""
+
+    stay: Annotated[float, Field(ge=0, le=1e6), Shown("Stay close", zero=OFF, when={"kind": ("shipped",)})] = 3.0
+    """Weight of the distance that the latents move from those of the shipped encoder, where training starts from it."""
 
     contrastive_weight: Annotated[float, Field(ge=0, le=1e6), Shown("Contrastive weight", zero=OFF)] = 0.0
     """Weight of a contrastive term, which pulls the latents of neighbouring patches together."""
@@ -813,10 +844,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "fast": {"steps": 60},
     "texture": {"features": "texture"},
-    "fine": {"levels": 3, "stride": 1, "smoothing": 2.0},
+    "fine": {"stride": 1, "smoothing": 2.0},
     "histology": {"features": "mixed", "min_size": 30},
     "3d": {"ndim": 3},
-    "sparse": {"sparsity": "topk", "latents": 32, "features": "latent"},
+    "sparse": {"kind": "conv", "sparsity": "topk", "latents": 32, "features": "latent"},
     "dense": {"kind": "dense", "features": "latent"},
 }
 """Named sets of fields of NetworkConfig, TrainingConfig and SegmentationConfig; the rest stay at their defaults."""

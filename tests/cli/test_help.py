@@ -52,7 +52,7 @@ def test_the_whole_help_shows_every_field_with_its_default(command):
     for name, config in FIELDS.items():
         if command == "segment" or config is not SegmentationConfig:
             assert flag_of(name) in options_in(text)
-    assert "(default 0.004)" in text
+    assert "(default 0.01)" in text
     assert "<bool>" not in text
 
 
@@ -93,10 +93,26 @@ def test_a_wrong_value_is_told_in_plain_words(arguments, says):
 
 def test_a_training_that_flags_or_a_preset_ask_for_is_said_before_it_starts(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.random.default_rng(0).integers(0, 255, (40, 40), np.uint8))
-    arguments = ("--preset", "fine", "--steps", "1", "--width", "2", "--clusters", "2", "--threads", "1")
+    arguments = (
+        "--preset",
+        "sparse",
+        "--features",
+        "auto",
+        "--steps",
+        "1",
+        "--width",
+        "2",
+        "--clusters",
+        "2",
+        "--threads",
+        "1",
+    )
     text = told("segment", str(tmp_path / "a.tif"), "--out", str(tmp_path / "l.npy"), *arguments)
-    said = "a network is trained from scratch on these images instead of using the encoder that comes with the package"
-    assert text.startswith(f"training: {said}, as --preset fine, --width, --steps ask; --features auto may then")
+    said = "a new network learns these images instead of the encoder that comes along"
+    assert text.startswith(f"training: {said}, as --preset sparse, --width, --steps ask; --features auto may then")
+    text = told("segment", str(tmp_path / "a.tif"), "--out", str(tmp_path / "m.npy"), "--train", "--steps", "1")
+    said = "the encoder that comes along learns these images, as --steps, --train ask; its latents will be clustered"
+    assert text.startswith(f"training: {said}")
 
 
 def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(monkeypatch, capsys):

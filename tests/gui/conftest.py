@@ -90,6 +90,8 @@ def train_dock(dock, qtbot):
 def small(widget, **more):
     """The Train autoencoder dock set to a small network and few steps."""
     for form in widget.forms:
+        form.write({"kind": "conv"})  # the usual number of latents comes with it
+    for form in widget.forms:
         form.write({"width": 4, "levels": 2, "latents": 4, "steps": 12, "patch": 16, "batch": 2, **more})
     return widget
 

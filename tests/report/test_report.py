@@ -97,9 +97,9 @@ def test_names_are_text_not_markup(text):
 def test_settings_that_differ_stand_out(segmenter, text):
     own = {name for name, _, differs in fields(segmenter.model.network) if differs}
     assert {"latents", "width", "levels"} <= own
-    assert "kind" not in own
+    assert "down" not in own
     assert '<tr class="own"><td>width</td><td>4</td></tr>' in text
-    assert "<tr><td>kind</td><td>conv</td></tr>" in text
+    assert "<tr><td>down</td><td>average</td></tr>" in text
 
 
 def test_a_report_appears_whole_or_not_at_all(segmenter, tmp_path):

@@ -180,6 +180,11 @@ class Autoencoder:
         """Where its weights are."""
         return next(self.net.parameters(), torch.empty(0)).device
 
+    @property
+    def tuned(self) -> bool:
+        """Whether it is the shipped encoder, trained further."""
+        return bool(self.info.get("runs")) and self.net.tone_weight is not None
+
     def on(self, device: str | torch.device = "auto") -> Autoencoder:
         """The model on a device: itself if it is there already, else a copy.
 

@@ -134,14 +134,12 @@ class Talk:
         except OSError as error:
             self.unwritten.append(" ".join(str(error).split()))
 
-    def train(
-        self, stack: Stack, training: TrainingConfig, network: NetworkConfig, start: Autoencoder | None = None
-    ) -> Autoencoder:
-        """An autoencoder trained on `stack`, from `start` if given."""
+    def train(self, stack: Stack, training: TrainingConfig, network: NetworkConfig) -> Autoencoder:
+        """An autoencoder trained on `stack`."""
         from napari_ae_seg.autoencoder.training import collapsed, train
 
         with self.account.stage("train"):
-            trained = train(stack, training, None if start else network, self.report, model=start)
+            trained = train(stack, training, network, self.report)
         self.say(collapsed(trained))
         return trained
 

@@ -117,8 +117,8 @@ def asks_for(fields: dict[str, Any], *configs: type[Config]) -> list[str]:
     """What a person gave that is for `configs` alone: flags, and the preset if it sets any of their fields.
 
     >>> from napari_ae_seg.config import NetworkConfig
-    >>> asks_for({"preset": "fine", "width": 4, "seed": 1}, NetworkConfig)
-    ['--preset fine', '--width']
+    >>> asks_for({"preset": "sparse", "width": 4, "seed": 1}, NetworkConfig)
+    ['--preset sparse', '--width']
     """
     named = fields.get("preset", "default")
     sets = [f"--preset {named}"] if any(preset(named, config) for config in configs) else []

@@ -75,10 +75,7 @@ def segment(
     ] = None,
     model: Annotated[Path | None, option("Apply this model instead of the shipped encoder.", panel="Model")] = None,
     refit: Annotated[bool, switch("Cluster anew with the encoder of --model.", "--refit", panel="Model")] = False,
-    train: Annotated[bool, switch("Train on the images first.", "--train", panel="Model")] = False,
-    finetune: Annotated[
-        int, option("Steps of training that start from the shipped encoder.", panel="Model", value="NUMBER", min=0)
-    ] = 0,
+    train: Annotated[bool, switch("Train the shipped encoder on the images first.", "--train", panel="Model")] = False,
     rescale: Annotated[bool, switch("Resample to the pixel size of --model.", "--rescale", panel="Model")] = False,
     strokes: Annotated[
         list[Path] | None,
@@ -104,7 +101,7 @@ def segment(
 ) -> None:
     """Segment IMAGES and write labels; nothing but an image is needed."""
     wanted = asks_for(fields, NetworkConfig, TrainingConfig)
-    learns = [*wanted, *["--train"] * train, *["--finetune"] * bool(finetune)]
+    learns = [*wanted, *["--train"] * train]
     if model and learns:
         raise typer.BadParameter(
             f"{', '.join(learns)} would train, but --model is trained already; leave out one of them"
@@ -141,11 +138,11 @@ def segment(
         painted = _painted(strokes or [], list(files), stack, talk)
         room(stack, [files[place] for place in talk.places])
         anew = learns or not (model or has_shipped(stack.ndim))
-        learning = training.but(steps=finetune or training.steps) if anew else None
+        learning = training if anew else None
         if learning is not None:
-            talk.say(trains(learns, bool(finetune), stack.ndim, config))
+            talk.say(trains(learns, network, stack.ndim, config))
         talk.expect(stack, learning, network, config.n_clusters)
-        flags = [model, *(strokes or [])], [refit, finetune, rescale, learns]
+        flags = [model, *(strokes or [])], [refit, rescale, learns]
         asked = _asked(stack, talk, *flags, network, training, config) if len(files) == 1 else ""
         known = _before(out, asked, config, talk)
         if known is not None:
@@ -153,7 +150,7 @@ def segment(
         elif model:
             segmenter = _loaded(model, stack, config, refit, fields, talk)
         else:
-            segmenter = _fitted(stack, network, learning, config, bool(finetune), talk)
+            segmenter = _fitted(stack, network, learning, config, talk)
         talk.say(segmenter.sentence)
         if painted and known is None:
             segmenter = _guided(segmenter, stack, painted, talk)
@@ -175,19 +172,21 @@ def segment(
         talk.say_cost()
 
 
-def trains(learns: Sequence[str], tuned: bool, ndim: int, config: SegmentationConfig) -> str:
+def trains(learns: Sequence[str], network: NetworkConfig, ndim: int, config: SegmentationConfig) -> str:
     """One sentence on a training that is about to begin: what asks for it, and whether its result is sure to be used.
 
-    >>> print(trains(["--preset fine"], False, 2, SegmentationConfig(features="latent")))
-    training: a network is trained from scratch on these images instead of using the encoder that comes with the
-    package, as --preset fine asks
+    >>> print(trains(["--preset sparse"], NetworkConfig(sparsity="topk"), 2, SegmentationConfig(features="latent")))
+    training: a new network learns these images instead of the encoder that comes along, as --preset sparse asks
     """
-    what = "the encoder that comes with the package is tuned" if tuned else "a network is trained from scratch"
-    instead = "" if tuned or not learns else " instead of using the encoder that comes with the package"
     why = f"as {', '.join(learns)} {'asks' if len(learns) == 1 else 'ask'}"
-    why = why if learns else f"for none comes with the package for {ndim}D"
+    why = why if learns else f"for none comes along for {ndim}D"
+    if network.kind == "shipped":
+        return f"training: the encoder that comes along learns these images, {why}; its latents will be clustered"
     unsure = "; --features auto may then choose features that do not need it, --features latent uses it for sure"
-    return f"training: {what} on these images{instead}, {why}{unsure if config.features == 'auto' else ''}"
+    return (
+        f"training: a new network learns these images instead of the encoder that comes along, {why}"
+        f"{unsure if config.features == 'auto' else ''}"
+    )
 
 
 def refuse(own: SegmentationConfig, asked: dict[str, Any], where: str) -> None:
@@ -206,16 +205,14 @@ def _fitted(
     network: NetworkConfig,
     training: TrainingConfig | None,
     config: SegmentationConfig,
-    finetune: bool,
     talk: Talk,
 ) -> Segmenter:
-    """A segmenter on the shipped encoder, or on one trained on the images, from the shipped one if it is tuned."""
-    from napari_ae_seg.segmenter.fit import shipped_for
+    """A segmenter on the shipped encoder, or on one trained on the images."""
     from napari_ae_seg.segmenter.segmenter import Segmenter
 
     model: Autoencoder | None = None
     if training is not None:
-        model = talk.train(stack, training, network, shipped_for(stack, config) if finetune else None)
+        model = talk.train(stack, training, network)
     with talk.account.stage("fit"):
         return Segmenter.fit(model, stack, config, talk.report)
 

@@ -44,6 +44,12 @@ REASONS = {
     "corrected": "Brightness less its background was clustered: here it promises more than the encoder's latents.",
     "texture": "Texture was clustered: what the encoder says over large scales promises most here.",
 }
+TRAINED = {
+    "latent": "The latents of the encoder that was trained on your images were clustered.",
+    "mixed": "The latents of the encoder that was trained on your images, and brightness, were clustered.",
+    "texture": "Texture, as the encoder that was trained on your images sees it over large scales, was clustered.",
+}
+"""Candidates where a person trained the encoder further, which is not left unused, and the sentence for each."""
 FAR = 2.0
 """Deviations from the mean of the scenes at which figures are cut off: beyond them the rule knows nothing."""
 _SAMPLES, _PLACES = 2000, 8000
@@ -62,9 +68,15 @@ class Choice:
 
 
 def choose_space(
-    config: SegmentationConfig, maps: Sequence[Maps], anisotropy: Sequence[float] | None = None, seed: int = 0
+    config: SegmentationConfig,
+    maps: Sequence[Maps],
+    anisotropy: Sequence[float] | None = None,
+    seed: int = 0,
+    own: bool = False,
 ) -> tuple[FeatureSpace, str, Choice]:
     """The space of features that `maps` call for, fitted, the method for it, and why.
+
+    `maps` that are a person's `own`, of an encoder trained further, are used in any case.
 
     Of an image that is the same everywhere there is nothing to choose: a network would only show where it ends. Nor of
     nothing but noise, unless so many clusters are asked for: it would find patterns where there are none.
@@ -76,9 +88,10 @@ def choose_space(
     rule = rule_name(len(maps[0].space), maps[0].tone_weight is not None)
     spaces = {name: fit_space(config.but(features=name), maps, anisotropy) for name in CANDIDATES}
     chances = likelihoods(evidence(spaces, maps, config.n_clusters, seed), rules()["features"][rule])
-    name = max(chances, key=lambda one: chances[one])
+    reasons = TRAINED if own else REASONS
+    name = max((name for name in chances if name in reasons), key=lambda one: chances[one])
     method = METHODS.get(name, "kmeans")
-    return spaces[name], method, Choice(name, method, chances, REASONS[name])
+    return spaces[name], method, Choice(name, method, chances, reasons[name])
 
 
 def likelihoods(figures: np.ndarray, rule: dict[str, Any]) -> dict[str, float]:

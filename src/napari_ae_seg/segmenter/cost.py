@@ -10,6 +10,7 @@ import torch
 
 from napari_ae_seg.autoencoder.encode import BLOCK, TILE
 from napari_ae_seg.autoencoder.nets import build
+from napari_ae_seg.autoencoder.training import begun_from
 
 from .fit import BUDGET
 from .label import IN_MEMORY
@@ -29,9 +30,10 @@ def cost(stack: Stack, network: NetworkConfig, clusters: int) -> tuple[float, in
 
     A tile is timed through the network; the other work is a multiple of that, as measured.
     """
-    net = build(network.but(latents=network.latents or 16), stack.channels, stack.ndim).eval()
+    begun = begun_from(network, stack.ndim)
+    net = begun.net if begun else build(network.but(latents=network.latents or 16), stack.channels, stack.ndim).eval()
     side = TILE[stack.ndim] // 2
-    x = torch.zeros((1, stack.channels, *[side] * stack.ndim)).to(memory_format=net.memory_format)
+    x = torch.zeros((1, net.channels, *[side] * stack.ndim)).to(memory_format=net.memory_format)
     with torch.inference_mode():
         net.encode(x)
         start = time.perf_counter()

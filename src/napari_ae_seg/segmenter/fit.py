@@ -189,7 +189,7 @@ def fit_features(
     placed = config.but(stride=grid)
     maps = fitting_maps(model, stack, config, grid, report)
     report(Progress("cluster", 0, 1))
-    space, method, why = choose(placed, maps, anisotropy)
+    space, method, why = choose(placed, maps, anisotropy, own=model.tuned)
     if config.method != "joint":
         return FittedFeatures(model, maps, space, method, why)
     if space.sources == {"raw"}:
@@ -203,16 +203,19 @@ def fit_features(
 
 
 def choose(
-    config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...]
+    config: SegmentationConfig, maps: list[Maps], anisotropy: tuple[float, ...], own: bool = False
 ) -> tuple[FeatureSpace, str, str]:
-    """The space of features, the method, and why: what the person asked for, else what the image calls for."""
+    """The space of features, the method, and why: what the person asked for, else what the image calls for.
+
+    What a person trained (`own`) is used.
+    """
     if config.features != "auto":
         space = fit_space(config, maps, anisotropy)
         return space, method_of(config.method, space.name), space.sentence
     if config.method in OWN_FEATURES:
         fit_own, why = OWN_FEATURES[config.method]
         return fit_own(config, maps, anisotropy), config.method, why
-    space, method, choice = choose_space(config, maps, anisotropy, config.seed)
+    space, method, choice = choose_space(config, maps, anisotropy, config.seed, own)
     return space, method if config.method in DEFERRING else config.method, choice.sentence
 
 

@@ -24,7 +24,7 @@ def test_a_3d_layer_equals_that_of_torch(channels, layer):
 
 
 def test_volumes_of_few_channels_begin_with_slices():
-    first = [type(build(NetworkConfig(), channels, 3).encoder[0][0][0]) for channels in (1, 3, 16)]
+    first = [type(build(NetworkConfig(kind="conv"), channels, 3).encoder[0][0][0]) for channels in (1, 3, 16)]
     assert first == [SliceConv3d, SliceConv3d, DirectConv3d]
 
 

@@ -7,7 +7,7 @@ from napari_ae_seg.autoencoder.nets import build
 from napari_ae_seg.config import NetworkConfig
 
 KINDS = {
-    "default": {},
+    "default": {"kind": "conv"},
     "max": {"down": "max"},
     "strided": {"down": "strided", "levels": 3},
     "unpool": {"down": "max", "up": "unpool", "levels": 3},
@@ -54,7 +54,7 @@ def test_every_weight_learns(options, ndim):
 
 
 def test_the_default_network_is_the_recipe():
-    net = build(NetworkConfig(), 1, 2)
+    net = build(NetworkConfig(kind="conv"), 1, 2)
     assert round(sum(weight.numel() for weight in net.parameters()), -3) == 108_000
     assert net.level_channels == [8, 16, 32, 64, 16]
     assert net.level_strides == [1, 2, 4, 8, 8]
@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    one, again, other = (build(NetworkConfig(), 1, 2, seed) for seed in (5, 5, 6))
+    one, again, other = (build(NetworkConfig(kind="conv"), 1, 2, seed) for seed in (5, 5, 6))
     assert torch.equal(torch.rand(3), expected)
     weights = [torch.cat([weight.flatten() for weight in net.parameters()]) for net in (one, again, other)]
     assert torch.equal(weights[0], weights[1])
@@ -96,15 +96,17 @@ def test_dropout_silences_latents_only_while_training():
 
 def test_what_cannot_be_built_is_refused():
     with pytest.raises(ValueError, match="choose_latents"):
-        build(NetworkConfig(latents=0), 1, 2)
+        build(NetworkConfig(kind="conv", latents=0), 1, 2)
     with pytest.raises(ValueError, match="2 or 3 spatial axes, got 4"):
-        build(NetworkConfig(), 1, 4)
+        build(NetworkConfig(kind="conv"), 1, 4)
     with pytest.raises(ValueError, match="at least one channel, got 0"):
-        build(NetworkConfig(), 0, 2)
+        build(NetworkConfig(kind="conv"), 0, 2)
+    with pytest.raises(ValueError, match="'shipped' is not built anew: conv, dense, unet are"):
+        build(NetworkConfig(), 1, 2)
 
 
 def test_channels_last_changes_the_layout_not_the_result():
-    net = build(NetworkConfig(), 3, 2).eval()
+    net = build(NetworkConfig(kind="conv"), 3, 2).eval()
     x = torch.randn(1, 3, 32, 32)
     plain = net(x).reconstruction
     fast = net.to(memory_format=net.memory_format)(x.to(memory_format=net.memory_format)).reconstruction

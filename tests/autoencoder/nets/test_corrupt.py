@@ -10,7 +10,7 @@ from napari_ae_seg.config import TrainingConfig
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_masked_blocks_are_hidden_and_the_rest_is_untouched(ndim):
     x = torch.randn(2, 3, *[16] * ndim)
-    seen, mask = corrupt(x, TrainingConfig(masked_block=4), torch.Generator().manual_seed(0))
+    seen, mask = corrupt(x, TrainingConfig(corruption="masked", masked_block=4), torch.Generator().manual_seed(0))
     hidden = mask.bool().expand_as(x)
     assert (seen[hidden] == 0).all()
     assert torch.equal(seen[~hidden], x[~hidden])

@@ -73,7 +73,7 @@ def test_a_batch_is_counted_in_patches_of_the_window():
     fit = Fit.on(np.eye(32), TrainingConfig(steps=1, batch=32), dense)
     assert (fit.batch, fit.learner.net.batch_shape(32, 0)) == (32, (32, 14, 14))
     assert Fit.on(np.eye(32), TrainingConfig(steps=1), dense).batch == 8 * 21  # as many as cover 8 patches of 64 x 64
-    assert Fit.on(np.eye(32), TrainingConfig(steps=1)).batch == 8
+    assert Fit.on(np.eye(32), TrainingConfig(steps=1), NetworkConfig(kind="conv")).batch == 8
 
 
 def test_an_epoch_sees_as_many_pixels_as_the_image_has():

@@ -37,7 +37,7 @@ def normal(x):
 @pytest.mark.parametrize("noise", [0.0, 1.0], ids=["constant", "only noise"])
 def test_a_flat_image_needs_fewer_than_five_textures(mosaic, noise):
     flat = noise * torch.randn(mosaic.shape, generator=torch.Generator().manual_seed(1))
-    config = NetworkConfig(latents=0)
+    config = NetworkConfig(kind="conv", latents=0)
     few, _ = choose_latents(normal(flat), config)
     many, sentence = choose_latents(normal(mosaic), config)
     assert few < many
@@ -47,9 +47,9 @@ def test_a_flat_image_needs_fewer_than_five_textures(mosaic, noise):
 def test_volumes_and_channels_count_too():
     generator = torch.Generator().manual_seed(0)
     smooth = torch.nn.functional.avg_pool3d(torch.randn(4, 1, 34, 34, 34, generator=generator), 3, 1)
-    one = choose_latents(normal(smooth), NetworkConfig(latents=0))[0]
+    one = choose_latents(normal(smooth), NetworkConfig(kind="conv", latents=0))[0]
     twice = torch.cat([smooth, smooth.flip(0)], 1)
-    assert choose_latents(normal(twice), NetworkConfig(latents=0))[0] >= one > 4
+    assert choose_latents(normal(twice), NetworkConfig(kind="conv", latents=0))[0] >= one > 4
 
 
 def test_there_are_at_least_as_many_as_stay_active():

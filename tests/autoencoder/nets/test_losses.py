@@ -44,7 +44,7 @@ def test_the_objective_is_the_weighted_sum_of_its_parts():
     loss, parts = objective(net, net(x, torch.Generator().manual_seed(0)), x, config)
     assert set(parts) == {"reconstruction", "sparsity", "kl"}
     torch.testing.assert_close(loss, 2 * parts["reconstruction"] + 0.5 * parts["sparsity"] + 0.25 * parts["kl"])
-    assert set(objective(build(NetworkConfig(), 1, 2), net(x), x, config)[1]) == {"reconstruction"}
+    assert set(objective(build(NetworkConfig(kind="conv"), 1, 2), net(x), x, config)[1]) == {"reconstruction"}
 
 
 def test_contrast_pulls_neighbors_together():

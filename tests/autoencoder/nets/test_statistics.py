@@ -73,4 +73,4 @@ def test_a_layer_at_a_time_equals_all_at_once():
 
 def test_nothing_to_gather_from_is_an_error():
     with pytest.raises(ValueError, match="at least one batch"):
-        gather_statistics(build(NetworkConfig(), 1, 2), [])
+        gather_statistics(build(NetworkConfig(kind="conv"), 1, 2), [])

@@ -8,7 +8,7 @@ from napari_ae_seg.autoencoder.nets.statistics import gather_statistics
 from napari_ae_seg.config import NetworkConfig
 
 NETS = [
-    {},
+    {"kind": "conv"},
     {"down": "max", "levels": 3},
     {"down": "strided", "levels": 2},
     {"down": "max", "up": "unpool", "levels": 3},
@@ -73,7 +73,7 @@ def test_a_reconstruction_needs_the_latents_within_its_own_halo(options):
 
 @torch.no_grad()
 def test_a_smaller_halo_is_not_enough():
-    net, image = ready({}, 2, 192)
+    net, image = ready({"kind": "conv"}, 2, 192)
     near = slice(96 - net.halo + net.align, 104 + net.halo - net.align)
     tile = net.encode(image[..., near, near]).z[..., net.halo // 8 - 1, net.halo // 8 - 1]
     assert (tile - net.encode(image).z[..., 12, 12]).abs().max() > 1e-4

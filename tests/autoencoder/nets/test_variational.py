@@ -76,4 +76,4 @@ def test_by_default_it_draws_images_of_its_training_size():
 
 def test_other_kinds_say_that_they_cannot():
     with pytest.raises(ValueError, match="only a variational network can draw images"):
-        build(NetworkConfig(), 1, 2).sample(1)
+        build(NetworkConfig(kind="conv"), 1, 2).sample(1)

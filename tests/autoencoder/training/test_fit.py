@@ -8,7 +8,7 @@ import napari_ae_seg as ae
 from napari_ae_seg import Fit, ModelFileError, NetworkConfig, TrainingConfig, train
 
 NETWORK = NetworkConfig(width=4, levels=2, latents=3)
-SMALL = TrainingConfig(steps=24, batch=2, patch=16, threads=1)
+SMALL = TrainingConfig(steps=24, batch=2, patch=16, threads=1, learning_rate=4e-3, corruption="masked")
 
 
 def picture(height=48, width=40, seed=0):

@@ -9,7 +9,18 @@ from napari_ae_seg.autoencoder.training import parallel
 from napari_ae_seg.autoencoder.training.schedule import rate
 
 IMAGE = np.random.default_rng(0).random((64, 64), np.float32)
-TRAINING = ae.TrainingConfig(steps=3, batch=4, gpus=2, device="cpu", threads=1, validation=0, precision="fp32", seed=5)
+TRAINING = ae.TrainingConfig(
+    steps=3,
+    learning_rate=4e-3,
+    corruption="masked",
+    batch=4,
+    gpus=2,
+    device="cpu",
+    threads=1,
+    validation=0,
+    precision="fp32",
+    seed=5,
+)
 NETWORK = ae.NetworkConfig(width=4, levels=2, latents=4)
 
 

@@ -144,13 +144,13 @@ def test_a_preset_sets_its_fields_and_puts_the_others_back(train_dock):
     assert train_dock.network().latents == 256
     assert train_dock.training().steps == 200
     train_dock.preset.choose("fast")
-    assert train_dock.network().kind == "conv"
+    assert train_dock.network().kind == "shipped"
     assert train_dock.training().steps == 60
 
 
 def test_contradicting_fields_are_said_in_the_dock(viewer, train_dock, image):
     viewer.add_image(image)
-    train_dock.forms[0].write({"sparsity": "topk", "latents": 2})
+    train_dock.forms[0].write({"kind": "conv", "sparsity": "topk", "latents": 2})
     train_dock.forms[2].write({"active": 5})
     assert not train_dock.train_button.isEnabled()
     assert "5 active latents are more than the 2 there are" in train_dock.why.text()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_ae_seg.config import NetworkConfig
 
-__all__ = ["KINDS", "Encoded", "Net", "Output", "build", "rebuilt"]
+__all__ = ["KINDS", "Encoded", "Net", "Output", "UNet", "build", "rebuilt"]
 
 KINDS: dict[str, type[Net]] = {"conv": ConvNet, "dense": DenseNet, "unet": UNet}
 """Every kind of network by the name that `NetworkConfig.kind` gives it."""
@@ -28,7 +28,7 @@ def build(config: NetworkConfig, channels: int, ndim: int, seed: int = 0) -> Net
     """A network for images of `channels` channels and `ndim` axes, its first weights drawn from `seed`.
 
     >>> from napari_ae_seg.config import NetworkConfig
-    >>> net = build(NetworkConfig(), channels=1, ndim=2)
+    >>> net = build(NetworkConfig(kind="conv"), channels=1, ndim=2)
     >>> net.stride, sum(weight.numel() for weight in net.parameters()) // 1000
     (8, 108)
     """
@@ -64,5 +64,7 @@ def _check(config: NetworkConfig, channels: int, ndim: int) -> None:
         raise ValueError(f"an image has at least one channel, got {channels}")
     if ndim not in (2, 3):
         raise ValueError(f"networks are for 2 or 3 spatial axes, got {ndim}")
+    if config.kind not in KINDS:
+        raise ValueError(f"a network of kind {config.kind!r} is not built anew: {', '.join(KINDS)} are")
     if not config.latents:
         raise ValueError("latents=0 is chosen from the data, by nets.latents.choose_latents, before a network is built")

@@ -36,7 +36,9 @@ class ForeignNet(Net):
     def __init__(self, module: nn.Module, channels: int, ndim: int, side: int, halo: int) -> None:
         with torch.no_grad():
             given = [_tried(one, side, ndim) for one in _parts(module(torch.zeros(1, channels, *[side] * ndim)))]
-        super().__init__(NetworkConfig(latents=given[-1].shape[1], ndim=2 if ndim == 2 else 3), channels, ndim)
+        super().__init__(
+            NetworkConfig(kind="conv", latents=given[-1].shape[1], ndim=2 if ndim == 2 else 3), channels, ndim
+        )
         self.module = module
         for weight in module.parameters():  # a module of TorchScript has no requires_grad_
             weight.requires_grad_(False)

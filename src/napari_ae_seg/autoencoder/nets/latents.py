@@ -27,7 +27,7 @@ def choose_latents(patches: Tensor, config: NetworkConfig) -> tuple[int, str]:
     as much as they weigh (the exponential of their entropy), and the scales add up.
 
     >>> from napari_ae_seg.config import NetworkConfig
-    >>> choose_latents(torch.zeros(8, 1, 32, 32), NetworkConfig(latents=0))[0]
+    >>> choose_latents(torch.zeros(8, 1, 32, 32), NetworkConfig(kind="conv", latents=0))[0]
     4
     """
     counts = [effective_rank(_squares(patches, scale)) for scale in SCALES if _fits(patches, scale)]

@@ -90,6 +90,17 @@ class UNet(Net):
         return Output(encoded.redrawn, encoded.z, encoded)
 
     @torch.no_grad()
+    def first(self, latents: int) -> UNet:
+        """The same network with the first of its latents alone, which tell the coarsest differences."""
+        if latents == self.latents:
+            return self
+        out = UNet(self.config.but(latents=latents), self.channels, self.ndim)
+        state = self.state_dict()
+        kept = {name: state[name][:latents] for name in ("to_z.weight", "to_z.bias")}
+        out.load_state_dict({**state, **kept, "read": out.read})
+        return out
+
+    @torch.no_grad()
     def settle(self, images: list[Tensor]) -> None:
         """Let `decode` draw what comes nearest to the reconstruction of `images` (least squares)."""
         rows, targets = [], []

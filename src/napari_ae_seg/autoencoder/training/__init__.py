@@ -3,5 +3,6 @@
 from .costs import Estimate, estimate
 from .finish import collapsed
 from .fit import Fit, Step, train
+from .start import begun_from
 
-__all__ = ["Estimate", "Fit", "Step", "collapsed", "estimate", "train"]
+__all__ = ["Estimate", "Fit", "Step", "begun_from", "collapsed", "estimate", "train"]

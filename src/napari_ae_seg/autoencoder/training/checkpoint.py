@@ -40,6 +40,8 @@ class Saved:
     weights: Weights
     best: Weights
     """Those that did best so far; none before the first check."""
+    taught: Weights
+    """Those of the network whose latents it stays close to; none where it learns alone."""
     moments: tuple[Annotated[Tensor, "float32 weights"], ...]
     moved: Annotated[int, (0, 2**40)]
     """How often the optimiser has moved the weights."""
@@ -63,7 +65,7 @@ class Saved:
             raise ValueError(f"there is no precision {self.precision!r}")
         if not 0 <= self.number <= self.training.steps or len(self.losses) > self.number:
             raise ValueError(f"step {self.number} of {self.training.steps} has {len(self.losses)} losses")
-        for weights in (self.weights, self.best) if self.best else (self.weights,):
+        for weights in filter(None, (self.best, self.taught, self.weights)):
             net = rebuilt(self.network, self.normalizer.outputs, self.network.ndim, weights)
         count = sum(weight.numel() for weight in net.parameters())
         if [len(moment) for moment in self.moments] != [count] * OPTIMIZERS[self.training.optimizer].moments:
@@ -87,6 +89,7 @@ def write(path: str | os.PathLike[str], fit: Fit) -> None:
         precision=learner.precision,
         weights=learner.net.state_dict(),
         best=fit.best,
+        taught={} if learner.teacher is None else learner.teacher.state_dict(),
         moments=tuple(learner.optimizer.state),
         moved=learner.optimizer.count,
         sampler=fit.sampler.state(),
@@ -108,6 +111,8 @@ def restore(fit: Fit, saved: Saved) -> None:
     """Brings `fit`, new and on the same images, to where the checkpoint was written."""
     fit.learner.precision = saved.precision
     fit.learner.net.load_state_dict(saved.weights)
+    if saved.taught:
+        fit.learner.follow(rebuilt(saved.network, fit.learner.net.channels, fit.learner.net.ndim, saved.taught))
     fit.best = saved.best
     fit.sampler.restore(saved.sampler)
     fit.watch.losses = saved.checks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from napari_ae_seg.autoencoder.nets import KINDS, Net, build
-from napari_ae_seg.config import NetworkConfig, TrainingConfig
+from napari_ae_seg.config import MOST_LATENTS, NetworkConfig, TrainingConfig
 from napari_ae_seg.core import devices
 from napari_ae_seg.images.normalize import Normalizer
 from napari_ae_seg.images.sample import BUDGET, Block, normalized
@@ -21,7 +22,8 @@ from napari_ae_seg.images.stack import Images, as_stack
 from .finish import JUDGED
 from .fit import Fit
 from .material import GATHERED, Material
-from .schedule import check_every, steps_of
+from .schedule import check_every, steps_of, usual
+from .start import begun_from
 
 if TYPE_CHECKING:
     from napari_ae_seg.images.stack import Stack
@@ -30,8 +32,6 @@ _STEPS = 5
 """Steps that are tried out; all but the first count."""
 _SAMPLING = 1e-7
 """Seconds to read, normalise and look at one value of the sample."""
-_GUESSED = 32
-"""Latents assumed where they are chosen from the data."""
 _EXTRA = 100 * 2**20
 """Bytes that libraries take when first used, and that lie idle between allocations."""
 _UNKNOWN = 400 * 2**20
@@ -99,7 +99,7 @@ def estimate(images: Images, training: TrainingConfig | None = None, network: Ne
     """
     training, network, stack = TrainingConfig.of(training), NetworkConfig.of(network), as_stack(images)
     stack = stack.with_ndim(network.ndim) if network.ndim else stack
-    network = network.but(ndim=stack.ndim, latents=network.latents or _GUESSED)
+    network = network.but(ndim=stack.ndim, latents=network.latents or MOST_LATENTS)
     before = _resident()
     brief = training.but(steps=_STEPS, epochs=0, validation=0, max_minutes=0)
     fit = _tried(stack.channels, stack.ndim, brief, network)
@@ -146,18 +146,23 @@ class _Kept:
 def _tried(channels: int, ndim: int, training: TrainingConfig, network: NetworkConfig) -> Fit:
     """A training on noise."""
     threads = devices.use_threads(training.threads)
-    net = build(network, channels, ndim)
+    begun = begun_from(network, ndim)
+    net = build(network, channels, ndim) if begun is None else begun.net
+    channels = channels if begun is None else begun.net.channels
     side = net.batch_shape(1, training.patch)[1]
     data = np.random.default_rng(0).random((channels, *[side + side // 2] * ndim), dtype=np.float32)
     block = Block(0, 0, (0,) * ndim, data, np.ones(data.shape[1:], bool))
     normalizer = Normalizer.fit([block])
     material = Material(normalized([block], normalizer), normalizer, ndim, {})
-    return Fit(material, training, net, threads)
+    fit = Fit(material, usual(training, of_shipped=begun is not None), net, threads)
+    if begun is not None and training.stay:
+        fit.learner.follow(copy.deepcopy(net))
+    return fit
 
 
 def _gathering(stack: Stack, network: NetworkConfig) -> tuple[int, int]:
     """How often statistics are gathered, and from how many pixels: images of several sizes take a pass per layer."""
-    if not KINDS[network.kind].has_statistics:
+    if network.kind == "shipped" or not KINDS[network.kind].has_statistics:
         return 0, 0
     pixels = min(stack.voxels, GATHERED[stack.ndim])
     alike = len({image.shape[2:] for image in stack.images}) == 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from napari_ae_seg.autoencoder.model import Autoencoder, provenance
+from napari_ae_seg.autoencoder.model import SETTLED, Autoencoder, provenance
 from napari_ae_seg.autoencoder.nets.sparse import sparsity_report
 from napari_ae_seg.autoencoder.nets.statistics import gather_statistics
 from napari_ae_seg.core import devices
@@ -85,8 +85,13 @@ REMEDIES = {
 
 
 def _gathered(fit: Fit, net: Net, pixels: int, device: torch.device) -> Net:
+    """The network with the statistics of what it learnt from; one that stayed close to another kept that one's."""
     tiles = fit.material.tiles(net.align, fit.training.seed, pixels)
-    return gather_statistics(net.to(device), [torch.from_numpy(tile).to(device) for tile in tiles])
+    images = [torch.from_numpy(tile).to(device) for tile in tiles]
+    if fit.learner.teacher is None:
+        return gather_statistics(net.to(device), images)
+    net.to(device).eval().settle(images[:SETTLED])
+    return net
 
 
 @torch.inference_mode()

@@ -24,7 +24,8 @@ from .finish import finish
 from .learner import Learner
 from .material import Material
 from .parallel import device_of, together
-from .schedule import Watch, check_every, rate, steps_of
+from .schedule import Watch, check_every, rate, steps_of, usual
+from .start import begun_from
 
 if TYPE_CHECKING:
     import os
@@ -166,7 +167,7 @@ class Fit:
         --------
         >>> import napari_ae_seg as ae
         >>> ae.Fit.on(np.eye(32), ae.TrainingConfig(steps=3))
-        Fit: step 0 of 3, conv network, 2D
+        Fit: step 0 of 3, unet network, 2D
         """
         training, stack = TrainingConfig.of(training), as_stack(images)
         network = None if network is None else NetworkConfig.of(network)
@@ -176,18 +177,23 @@ class Fit:
         report(Progress("sample", 0, 1))
         network = model.network if model is not None else network or NetworkConfig()
         stack = stack.with_ndim(network.ndim) if network.ndim else stack
+        begun = None if model is not None else begun_from(network, stack.ndim)
+        model = begun or model
         model = None if model is None else model.suited_to(stack)
         material = Material.of(stack, training.seed, _kept(model, stack, training))
         report(Progress("sample", 1, 1))
         if model is not None:
             training = training.but(steps=steps_of(training, model.net, material.pixels))
+            training = usual(training, of_shipped=model.net.settles)
             fit = cls(material, training, copy.deepcopy(model.net), threads)
             fit.origin |= {"history": model.history, "runs": model.info.get("runs", [])}
             fit.origin["latents"] = model.info.get("latents", "")
+            if begun is not None and training.stay:
+                fit.learner.follow(copy.deepcopy(model.net))
             return fit
         network, sentence = _settled(network, training, material)
         net = build(network, material.normalizer.outputs, material.ndim, training.seed)
-        training = training.but(steps=steps_of(training, net, material.pixels))
+        training = usual(training.but(steps=steps_of(training, net, material.pixels)))
         fit = cls(material, training, net, threads)
         fit.origin["latents"] = sentence
         return fit
@@ -406,7 +412,10 @@ def _kept(model: Autoencoder | None, stack: Stack, training: TrainingConfig) -> 
     if stack.channels != model.channels:
         raise ValueError(f"the model takes {model.channels} channels, the images have {stack.channels}")
     if training.loss == "bce" and model.normalizer.mix is not None:
-        raise ValueError("loss='bce' needs the image within 0 to 1, this model mixes its channels; try loss='mse'")
+        raise ValueError(
+            "loss='bce' needs the image within 0 to 1, this model mixes its channels; try loss='mse', or a new "
+            "network: kind='conv'"
+        )
     return model.normalizer
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 if TYPE_CHECKING:
     from .fit import Fit
@@ -25,9 +24,7 @@ class Glance:
 def glance(fit: Fit) -> Glance:
     """A patch with much to see, and what the network makes of it; the training is left as it is."""
     net = copy.deepcopy(fit.learner.net).eval()
-    for module in net.modules():
-        if isinstance(module, _BatchNorm):
-            module.train()  # until training ends their statistics are those of the batch
+    fit.learner.normalize_as_learning(net)
     patch = _patch(fit.material.blocks[0].data, net.batch_shape(1, fit.training.patch)[1:])
     with torch.no_grad():
         seen = torch.from_numpy(patch)[None].to(fit.learner.device)
@@ -35,6 +32,8 @@ def glance(fit: Fit) -> Glance:
     if fit.training.loss == "bce":
         patch = patch * fit.material.normalizer.deviation + _column(fit.material.normalizer.mean, patch.ndim)
         drawn = 1 / (1 + np.exp(-drawn))
+    if fit.material.normalizer.channels == 1:  # the shipped encoder takes a channel three times
+        patch, drawn = (x.mean(0, keepdims=True) for x in (patch, drawn))
     low, high = np.percentile(patch, (0.5, 99.5))
     before, after = ((_plane(x) - low) / max(high - low, 1e-6) for x in (patch, drawn))
     return Glance(before.clip(0, 1), after.clip(0, 1))

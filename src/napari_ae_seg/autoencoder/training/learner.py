@@ -61,6 +61,8 @@ class Learner:
         self.loss: Callable[..., tuple[Tensor, dict[str, Tensor]]] = self.alone
         """The loss on patches, and its parts; several processes replace it by one that averages what is learnt."""
         self.net = net.to(device).to(memory_format=net.memory_format)  # type: ignore[call-overload]
+        self.teacher: Net | None = None
+        """The network whose latents it stays close to; its own layers keep their statistics then."""
         self.optimizer = OPTIMIZERS[training.optimizer](self.net.parameters(), training.weight_decay)
 
     def learn(self, patches: Tensor, number: int) -> tuple[float, dict[str, float]]:
@@ -69,8 +71,7 @@ class Learner:
         With a contrastive term, the second half of the patches are the neighbours of the first.
         """
         training, random = self.training, self._random(number, CPU)
-        if not self.net.training:
-            self.net.train()
+        self._train()
         patches = augment(patches, training.flips, training.brightness_jitter, random)
         loss, parts = self.loss(patches, random, number, bool(training.contrastive_weight))
         value = loss.item()
@@ -87,16 +88,15 @@ class Learner:
     @torch.no_grad()
     def check(self, patches: Tensor) -> float:
         """The loss on `patches`, of which the same parts are hidden every time; nothing is learnt."""
-        self.net.eval()
-        for module in self.net.modules():
-            if isinstance(module, _BatchNorm):
-                module.train()  # their statistics are those of the batch until training ends
+        self._train(statistics_alone=True)
         return self.alone(patches, self._random(0, CPU), 0)[0].item()
 
     def move(self, device: torch.device) -> None:
         """From now on on `device`."""
         self.device = device
         self.net.to(device)
+        if self.teacher is not None:
+            self.teacher.to(device)
         self.precision = precision(self.training, self.net.config, self.net.ndim, device)
         self.optimizer.move(device)
 
@@ -115,11 +115,40 @@ class Learner:
             output = self.net(seen, own)
         output = _exact(output)
         loss, parts = objective(self.net, output, target, self.training, mask)
+        if self.teacher is not None:
+            parts["moved"] = self._moved(patches, output.z)
+            loss = loss + self.training.stay * parts["moved"]
         if paired:
             one, other = output.z.chunk(2)
             parts["contrastive"] = contrastive(one, other)
             loss = loss + self.training.contrastive_weight * parts["contrastive"]
         return loss, parts
+
+    def follow(self, teacher: Net) -> None:
+        """Stay close to the latents of `teacher`."""
+        self.teacher = teacher.to(self.device).eval()
+
+    def _train(self, statistics_alone: bool = False) -> None:
+        """Ready to learn; the statistics of its layers are those of each batch until training ends, if they are new."""
+        if self.net.training and not statistics_alone and self.teacher is None:
+            return
+        self.net.train(not statistics_alone)
+        self.normalize_as_learning(self.net)
+
+    def normalize_as_learning(self, net: Net) -> None:
+        """Let `net`, a copy of the network, normalize its layers as they are while it learns."""
+        for module in net.modules():
+            if isinstance(module, _BatchNorm):
+                module.train(self.teacher is None)
+
+    def _moved(self, patches: Tensor, z: Tensor) -> Tensor:
+        """Mean squared distance of latents `z` from what the teacher sees in the clean patches."""
+        assert self.teacher is not None
+        with torch.no_grad():
+            clean = patches.to(self.device).contiguous(memory_format=self.net.memory_format)
+            taught = self.teacher(clean).z
+        distance: Tensor = (z - taught).square().sum(1).mean()
+        return distance
 
     def _target(self, patches: Tensor) -> Tensor:
         """What a reconstruction is compared with: the patches, or for bce the patches within [0, 1]."""

@@ -43,6 +43,22 @@ def steps_of(training: TrainingConfig, net: Net, pixels: int) -> int:
     return max(1, math.ceil(training.epochs * pixels / seen))
 
 
+def usual(training: TrainingConfig, of_shipped: bool = False) -> TrainingConfig:
+    """With what is usual for a new network, or for the shipped encoder, where it is left open.
+
+    >>> from napari_ae_seg.config import TrainingConfig
+    >>> usual(TrainingConfig()).learning_rate, usual(TrainingConfig(), of_shipped=True).corruption
+    (0.004, 'noise')
+    """
+    rate, batch, corruption = (3e-4, 2, "noise") if of_shipped else (4e-3, 0, "masked")
+    resolved: TrainingConfig = training.but(
+        learning_rate=training.learning_rate or rate,
+        batch=training.batch or batch,
+        corruption=corruption if training.corruption == "auto" else training.corruption,
+    )
+    return resolved
+
+
 def check_every(training: TrainingConfig) -> int:
     """Steps between two checks: some forty in long runs, ten steps apart in short ones."""
     return max(10, training.steps // 40)
