@@ -40,7 +40,7 @@ def model(stack):
     """An autoencoder that saw the scene for a moment."""
     import napari_ae_seg as ae
 
-    return ae.train(stack, ae.TrainingConfig(steps=3))
+    return ae.train(stack, ae.TrainingConfig(steps=3), ae.NetworkConfig(kind="conv"))
 
 
 @pytest.fixture(scope="session")
