@@ -165,7 +165,9 @@ def machine(of: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     counts = []
     for name, methods in held["sets"].items():
-        one = methods.get("default") or next(iter(methods.values()))
+        one = methods.get("default") or next(iter(methods.values()), None)
+        if one is None:  # nothing that was asked for is there for this set
+            continue
         counts.append(f"{TITLES.get(name, name)} {one.get('images', '?')} of {one.get('of', '?')}")
     return f"Measured on {about['date']}: {about['machine']}; {versions}. Images: {', '.join(counts)}."
 
