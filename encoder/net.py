@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-WIDTHS = {2: (24, 32, 48, 64, 96), 3: (16, 24, 40)}
+WIDTHS = {2: (24, 32, 48, 64, 96), 3: (20, 40)}
 COUNTS = {"tone": 0.1, "half": 0.7, "redrawn": 0.4}
 """What stands beside the code counts so much while training; `encoder.weigh` chooses anew once the code is learnt."""
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}

@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    kind: dict[str, object] = {} if args.ndim == 2 else {"batch": 2, "crop": 48, "crops": (1.0,), "shards": 40}
+    kind: dict[str, object] = {} if args.ndim == 2 else {"batch": 3, "crop": 48, "crops": (1.0,), "shards": 90}
     if args.start:
         kind |= {"start": args.start.name, "rate": GENTLE}
     plan = Plan(args.ndim, args.minutes, args.steps, args.seed, **kind)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """What tone, the halved image's code and the image redrawn count beside the code: `python -m encoder.weigh NET OUT`.
 
-Chosen is what k-means does best under, on scenes that neither training nor evaluation has seen; written is a copy of
-the network.
+Chosen is what Gaussians of one shape, by which the package clusters, do best under, on scenes that neither training nor
+evaluation has seen; written is a copy of the network.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 from . import pool
-from .evaluate import clustered, held_back, hungarian_miou
+from .evaluate import held_back, hungarian_miou, shaped
 from .net import Encoder
 
 GRID = {"tone": (0.0, 0.2, 0.5), "half": (0.0, 0.3, 0.6, 0.9), "redrawn": (0.2, 0.4, 0.6, 0.9)}
@@ -25,7 +25,7 @@ Weights = tuple[float, float, float]
 
 
 def measured(net: Encoder, each: int, places: int = 3000) -> dict[Weights, float]:
-    """The mean score of k-means under every combination of `GRID`, kinds of scenes alike."""
+    """The mean score of the clusters under every combination of `GRID`, kinds of scenes alike."""
     net.weights.fill_(1)
     n, rng = net.latents, np.random.default_rng(0)
     totals = dict.fromkeys(itertools.product(GRID["tone"], GRID["half"], GRID["redrawn"]), 0.0)
@@ -38,7 +38,7 @@ def measured(net: Encoder, each: int, places: int = 3000) -> dict[Weights, float
         for tone, half, redrawn in totals:
             scale = np.repeat(np.array([1, half, tone, redrawn], np.float32), [n, n, 3, 3])
             use = scale > 0
-            labels = clustered(z[:, use] * scale[use], len(np.unique(known)), most=1500, tries=3)
+            labels = shaped(np.ascontiguousarray(z[:, use] * scale[use]), len(np.unique(known)), most=1500)
             totals[tone, half, redrawn] += hungarian_miou(known, labels) / len(cases)
     return totals
 

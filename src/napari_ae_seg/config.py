@@ -243,7 +243,7 @@ class NetworkConfig(Config):
     """Scales of a conv network; each halves the resolution of the one above."""
 
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Shown("Widths", when={"kind": ("unet",)})] = ()
-    """Channels of each scale of a unet; none is 24, 32, 48, 64, 96 in 2D and 16, 24, 40 in 3D."""
+    """Channels of each scale of a unet; none is 24, 32, 48, 64, 96 in 2D and 20, 40 in 3D."""
 
     down: Annotated[Literal["average", "max", "strided"], Shown("Downsampling", when=CONV)] = "average"
     """How a conv network halves the resolution: average or max pooling, or a strided convolution."""

@@ -86,3 +86,13 @@ def saved(model, name="m.aeseg"):
     path = f"{tempfile.mkdtemp()}/{name}"
     model.save(path)
     return path
+
+
+def test_volumes_begin_with_theirs_which_has_its_latents_or_none():
+    volume = np.random.default_rng(0).random((16, 24, 24)).astype(np.float32)
+    brief = ae.TrainingConfig(steps=1, batch=1, patch=16, threads=1, validation=0)
+    model = train(ae.read(volume, axes="ZYX"), brief)
+    assert (model.ndim, model.net.latents) == (3, ae.Autoencoder.shipped(3).net.latents)
+    assert "1 steps" in repr(model)
+    with pytest.raises(ValueError, match="for 3D has 16 latents, 4 need a new network: kind='conv'"):
+        train(ae.read(volume, axes="ZYX"), brief, ae.NetworkConfig(latents=4))

@@ -15,11 +15,11 @@ from .net import Encoded, Net, Output
 if TYPE_CHECKING:
     from napari_ae_seg.config import NetworkConfig
 
-WIDTHS = {2: (24, 32, 48, 64, 96), 3: (16, 24, 40)}
+WIDTHS = {2: (24, 32, 48, 64, 96), 3: (20, 40)}
 """Channels of each scale, fine to coarse, where the configuration names none."""
 PATCH = {2: 128, 3: 48}
 """Side of the patches it learns from."""
-TILE = {2: 1024, 3: 192}
+TILE = {2: 1024, 3: 144}
 _SHRINK = {2: F.avg_pool2d, 3: F.avg_pool3d}
 
 

@@ -154,8 +154,9 @@ def _tried(channels: int, ndim: int, training: TrainingConfig, network: NetworkC
     block = Block(0, 0, (0,) * ndim, data, np.ones(data.shape[1:], bool))
     normalizer = Normalizer.fit([block])
     material = Material(normalized([block], normalizer), normalizer, ndim, {})
-    fit = Fit(material, usual(training, of_shipped=begun is not None), net, threads)
-    if begun is not None and training.stay:
+    of_shipped = begun is not None and net.settles
+    fit = Fit(material, usual(training, of_shipped), net, threads)
+    if of_shipped and training.stay:
         fit.learner.follow(copy.deepcopy(net))
     return fit
 

@@ -183,17 +183,18 @@ class Fit:
         material = Material.of(stack, training.seed, _kept(model, stack, training))
         report(Progress("sample", 1, 1))
         if model is not None:
-            training = training.but(steps=steps_of(training, model.net, material.pixels))
             training = usual(training, of_shipped=model.net.settles)
+            training = training.but(steps=steps_of(training, model.net, material.pixels))
             fit = cls(material, training, copy.deepcopy(model.net), threads)
             fit.origin |= {"history": model.history, "runs": model.info.get("runs", [])}
             fit.origin["latents"] = model.info.get("latents", "")
-            if begun is not None and training.stay:
+            if begun is not None and model.net.settles and training.stay:
                 fit.learner.follow(copy.deepcopy(model.net))
             return fit
         network, sentence = _settled(network, training, material)
         net = build(network, material.normalizer.outputs, material.ndim, training.seed)
-        training = usual(training.but(steps=steps_of(training, net, material.pixels)))
+        training = usual(training)
+        training = training.but(steps=steps_of(training, net, material.pixels))
         fit = cls(material, training, net, threads)
         fit.origin["latents"] = sentence
         return fit
