@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from napari_ae_seg.config import NetworkConfig, SegmentationConfig, TrainingConfig
+from napari_ae_seg.config import NetworkConfig, SegmentationConfig, TrainingConfig, preset
 
 from .console import Talk
 from .options import configured, option, switch, takes
@@ -27,7 +27,7 @@ def demo(
     **fields: Any,
 ) -> None:
     """Train on a sample image, segment it, and show the labels."""
-    training = configured(TrainingConfig, fields)
+    training = configured(TrainingConfig, fields, **preset("fast", TrainingConfig))
     config = configured(SegmentationConfig, fields, n_clusters=5)
     names = ("textures.tif", "textures_labels.tif", "textures.png", "textures.aeseg")
     image, labels, beside, model_file = (out / name for name in names)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EVERY = 60.0
 """Seconds of training from one checkpoint to the next."""
+_LEFT_OPEN = (0, "auto", "shipped")  # what the images, or the encoder that comes along, decide
 _FREE = ("device", "threads")  # what a training may go on with otherwise than it began
 
 
@@ -62,7 +63,7 @@ def _begun(
     for config, own in ((TrainingConfig, fit.training), (NetworkConfig, fit.learner.net.config)):
         for name, value in given_in(config, fields).items():
             begun = getattr(own, name)
-            if name not in _FREE and value not in (begun, 0):  # 0 leaves it to the images
+            if name not in _FREE and value not in (begun, *_LEFT_OPEN):
                 raise typer.BadParameter(
                     f"{flag_of(name)} {value}: the training in {checkpoint} was begun with {begun}; "
                     "give the same, or another --checkpoint"

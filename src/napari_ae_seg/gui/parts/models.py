@@ -42,8 +42,8 @@ class Model:
 SHIPPED = Model("ready to use")
 """The encoder that comes with the package."""
 
-NEW = Model("a new network")
-"""No model: training starts from nothing."""
+NEW = Model("what Network says")
+"""No model: training starts from the shipped encoder or from nothing."""
 
 
 @dataclass(frozen=True)

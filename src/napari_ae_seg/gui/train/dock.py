@@ -54,7 +54,10 @@ TRAINING = ("steps", "max_minutes", "device")
 SETTLE_MS = 500
 """How long the controls must rest before the cost is estimated anew."""
 
-PURPOSE = "The model you train here is offered in the Segment dock: what it learns to see is what gets clustered there."
+PURPOSE = (
+    "What you train is offered in the Segment dock. What the shipped encoder learns is clustered there; "
+    "what a new network learns, only where it promises more than brightness."
+)
 
 TRAIN_TIP = "Let an autoencoder learn the images that are ticked."
 
@@ -391,7 +394,7 @@ class TrainWidget(Dock):
         layout.addWidget(self.course)
         layout.addWidget(fold("Advanced", *self.forms[2:]))
         start = row_of({"Start from": self.start})
-        start.setToolTip(tooltip("A new network, or a model that learns further."))
+        start.setToolTip(tooltip("The network chosen above, or a model that learns further."))
         layout.addWidget(fold("Models", start, self.history))
         layout.addStretch(1)
         column(self).addWidget(scrolling(body))
