@@ -16,7 +16,7 @@ from screenshots import IMAGES, label_opacity, open_dock, open_sample, until, wa
 
 SIZE = (1280, 720)
 SHOWN = (854, 480)
-COLORS = 160
+COLORS = 96
 FRAME_MS = 100
 POINTER = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (12, 12))
 
