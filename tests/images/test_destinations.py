@@ -1,6 +1,7 @@
 """Where results go is looked at before any work: nothing that is read is ever overwritten."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,3 +97,14 @@ def test_results_of_a_batch_have_names_of_their_own():
     assert names[2:5] == ["a_2_labels.tif", "2024.01.05_a_labels.tif", "2024.01.05_b_labels.tif"]
     assert names[1] == "y_a_labels.tif"
     assert len(set(result_names(["a.tif", "a.tif", "a_tif.tif", "a_tif_2.tif"]))) == 4
+
+
+def test_the_gate_looks_at_thousands_of_images_without_comparing_each_with_each(tmp_path, monkeypatch):
+    images = [tmp_path / f"{number}.tif" for number in range(300)]
+    for image in images:
+        image.touch()
+    looks = []
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path, **more: looks.append(path) or exists(path, **more))
+    check_destinations(images, {"--out": [tmp_path / "out" / f"{number}_labels.tif" for number in range(300)]})
+    assert len(looks) < 20 * 300

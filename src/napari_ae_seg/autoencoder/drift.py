@@ -39,9 +39,7 @@ def error(model: Autoencoder, image: Image, normalizer: Normalizer, seed: int = 
         return math.nan
     rng = np.random.default_rng(seed)
     total, count = 0.0, 0
-    for _ in range(PATCHES):
-        n = int(rng.integers(image.shape[0]))
-        region = tuple(_span(size, PATCH[image.ndim], rng) for size in image.shape[2:])
+    for n, region in _patches(image, rng):
         raw = image.block(n, region)
         valid = torch.from_numpy(normalizer.valid(raw))
         x = torch.from_numpy(normalizer.apply(raw))
@@ -97,13 +95,21 @@ def outside(image: Image, normalizer: Normalizer, seed: int = 0) -> float:
     rng = np.random.default_rng(seed)
     clipped, count = 0, 0
     low, high = (edge.reshape(-1, *[1] * image.ndim) for edge in (normalizer.low, normalizer.high))
-    for _ in range(PATCHES):
-        region = tuple(_span(size, PATCH[image.ndim], rng) for size in image.shape[2:])
-        raw = image.block(int(rng.integers(image.shape[0])), region)
+    for n, region in _patches(image, rng):
+        raw = image.block(n, region)
         finite = np.isfinite(raw)
         clipped += int(((raw < low) | (raw > high))[finite].sum())
         count += int(finite.sum())
     return clipped / count if count else 0.0
+
+
+def _patches(image: Image, rng: np.random.Generator) -> list[tuple[int, tuple[slice, ...]]]:
+    """Samples and regions of a few patches; an image that is no larger than one is looked at once."""
+    drawn = [
+        (int(rng.integers(image.shape[0])), tuple(_span(size, PATCH[image.ndim], rng) for size in image.shape[2:]))
+        for _ in range(PATCHES)
+    ]
+    return list({str(one): one for one in drawn}.values())
 
 
 def _span(size: int, side: int, rng: np.random.Generator) -> slice:

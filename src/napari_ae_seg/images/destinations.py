@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_ae_seg.core.errors import DestinationError
@@ -36,7 +37,7 @@ def check_destinations(inputs: Iterable[str | Path], outputs: Mapping[str, Seque
     DestinationError
         One sentence: which output cannot be written there, why, and what would work.
     """
-    read = [held for path in inputs for held in _held(Path(path))]
+    read = _Read.of(held for path in inputs for held in _held(Path(path)))
     seen: dict[str, str] = {}
     for name, paths in outputs.items():
         for path in map(Path, paths):
@@ -48,9 +49,36 @@ def check_destinations(inputs: Iterable[str | Path], outputs: Mapping[str, Seque
                 raise DestinationError(f"{name} and {seen[known]} would both write {path}; give each its own file")
             seen[known] = name
     for one in seen:
-        for other in seen:
-            if Path(other) in Path(one).parents:
-                raise DestinationError(f"{seen[one]} lies inside {other}, which {seen[other]} would write; move it out")
+        other = next((str(parent) for parent in Path(one).parents if str(parent) in seen), None)
+        if other:
+            raise DestinationError(f"{seen[one]} lies inside {other}, which {seen[other]} would write; move it out")
+
+
+@dataclass(frozen=True)
+class _Read:
+    """All that is read, to be looked up by name, by file, and by the folders around it: there may be thousands."""
+
+    names: dict[str, Path]
+    files: set[tuple[int, int]]
+    """Device and number of each file that exists."""
+    around: dict[Path, Path]
+    """Every folder that one of them lies in, with one that does."""
+
+    @classmethod
+    def of(cls, places: Iterable[Path]) -> _Read:
+        names = {os.path.normcase(place): place for place in places}
+        there = [place.stat() for place in names.values() if place.exists()]
+        around = {parent: place for place in names.values() for parent in place.parents}
+        return cls(names, {(found.st_dev, found.st_ino) for found in there}, around)
+
+    def holds(self, place: Path) -> bool:
+        """Whether `place` is among them, under whatever name: also as a hard link, or spelled otherwise."""
+        if os.path.normcase(place) in self.names:
+            return True
+        if not place.exists():
+            return False
+        found = place.stat()
+        return (found.st_dev, found.st_ino) in self.files
 
 
 def check_room(sizes: Mapping[Path, int]) -> None:
@@ -119,12 +147,11 @@ def _spellings(path: Path) -> list[str]:
     return [stem, *folders[:1], *longer, *folders[1:], *with_ending]
 
 
-def _checked(name: str, path: Path, read: Sequence[Path]) -> str:
+def _checked(name: str, path: Path, read: _Read) -> str:
     """The place of an output, as a name by which the same place is known again."""
     restore(path)
     place = path.resolve()
-    for source in read:
-        _check_apart(name, path, place, source)
+    _check_apart(name, path, place, read)
     _check_kind(name, path)
     _check_writable(name, path)
     return os.path.normcase(place)
@@ -138,19 +165,18 @@ def _held(path: Path) -> list[Path]:
     return [image.resolve() for image in images_in(place)[0]]
 
 
-def _check_apart(name: str, path: Path, place: Path, source: Path) -> None:
+def _check_apart(name: str, path: Path, place: Path, read: _Read) -> None:
     """Refuse an output that is an input, or lies inside a folder that is one, or around one."""
-    same = os.path.normcase(place) == os.path.normcase(source)
-    if not same and place.exists() and source.exists():
-        same = place.samefile(source)  # a hard link, or another spelling of the same name
-    if same:
+    if read.holds(place):
         raise DestinationError(f"{name} {path} is read by this command and would be overwritten; give another name")
     into = home_of(place)
-    if name in _LABELS and into is not None and (source == into or source in into.parents):
-        return  # labels of an image lie inside of it
-    if source in place.parents and source.is_dir():
-        raise DestinationError(f"{name} {path} lies inside {source}, which is read; give a place outside of it")
-    if place in source.parents and _is_result(place):
+    own = {into, *into.parents} if name in _LABELS and into is not None else set()  # labels lie inside their image
+    for parent in place.parents:
+        source = read.names.get(os.path.normcase(parent))
+        if source is not None and source not in own and source.is_dir():
+            raise DestinationError(f"{name} {path} lies inside {source}, which is read; give a place outside of it")
+    if place in read.around and _is_result(place):
+        source = read.around[place]
         raise DestinationError(f"{name} {path} would replace the folder that {source} lies in; give another name")
 
 
