@@ -179,9 +179,9 @@ def _killed(folder: Path, arguments: str, rng: np.random.Generator) -> bool:
     """Runs a command and kills it: soon after it begins to write its n-th file, or at any moment; whether it was."""
     run = subprocess.Popen(_command(arguments), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     turns, end = int(rng.integers(1, 7)), time.monotonic() + (rng.uniform(0, 8) if rng.random() < 0.2 else 900)
-    known = set(folder.rglob(".*aeseg-*"))
+    known = _parts(folder)
     while run.poll() is None and turns and time.monotonic() < end:
-        now = set(folder.rglob(".*aeseg-*"))
+        now = _parts(folder)
         turns -= bool(now - known)
         known |= now
         time.sleep(0.0005)
@@ -190,12 +190,25 @@ def _killed(folder: Path, arguments: str, rng: np.random.Generator) -> bool:
     return run.wait() != 0
 
 
+_UNFINISHED = ("aeseg-", ".partial", "/.job/")
+"""In the names of what a job keeps until it is done, which the next one clears away."""
+
+
+def _parts(folder: Path) -> set[Path]:
+    """Files and folders that are being written or replaced; some go while they are listed."""
+    while True:
+        try:
+            return set(folder.rglob(".*aeseg-*"))
+        except FileNotFoundError:
+            continue
+
+
 def _contents(folder: Path) -> dict[str, str]:
-    """Every file with the sum of its bytes; a zarr counts as one."""
+    """Every finished file with the sum of its bytes."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "aeseg-" not in str(path)
+        if path.is_file() and not any(mark in str(path) for mark in _UNFINISHED)
     }
 
 
