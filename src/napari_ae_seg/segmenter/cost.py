@@ -24,6 +24,8 @@ STARTING, FITTING, LABELLING = 3.0, 8.0, 8.0
 """Seconds to load libraries; fitting and labelling a pixel, in passes of it through the network."""
 LAYERS = 8
 """Layers as wide as the first that are there while a tile passes the network, as measured."""
+EACH = 0.06
+"""Seconds that an image takes however small it is: reading, looking for drift, writing."""
 PROCESS = 400 * 2**20
 """Bytes of the process with its libraries."""
 
@@ -43,7 +45,8 @@ def cost(stack: Stack, network: NetworkConfig, clusters: int) -> tuple[float, in
         net.encode(x)
     voxel = (time.perf_counter() - start) / side**stack.ndim
     fitted = min(stack.voxels, BUDGET)
-    seconds = STARTING + voxel * (FITTING * fitted + LABELLING * stack.voxels)
+    count = sum(image.shape[0] for image in stack.images)
+    seconds = STARTING + EACH * count + voxel * (FITTING * fitted + LABELLING * stack.voxels)
     block = min(stack.voxels, BLOCK[stack.ndim] ** stack.ndim)
     held = min(max(math.prod((i.shape[0], *i.shape[2:])) for i in stack.images), IN_MEMORY)
     kept = _kept(net, net.codes)
