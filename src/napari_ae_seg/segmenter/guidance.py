@@ -1,4 +1,4 @@
-"""Guidance: strokes teach a small forest and a perceptron on the features, and the rest of the image follows.
+"""Guidance: strokes teach what is near them, a small forest and a perceptron, and the rest of the image follows.
 
 Features are made once and no network is trained anew. Labels that nobody painted stay what they were, wherever a
 place is unlike every stroke.
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from napari_ae_seg.clustering.forest import Forest, fit_forest
+from napari_ae_seg.clustering.nearest import Nearest, fit_nearest
 from napari_ae_seg.clustering.perceptron import Perceptron, fit_perceptron
 from napari_ae_seg.core.state import stored
 from napari_ae_seg.features.fit import fit_guide_space
@@ -71,8 +72,10 @@ class Guide:
     painted: tuple[Label, ...]
     """Those of them that strokes were painted in; the others keep their places unless these are like a stroke."""
     forest: Forest
-    """Parts sharply by a few features; the perceptron weighs all of them: together they err less than either."""
+    """Parts sharply by a few features; the perceptron weighs all of them: together they err less than either"""
     perceptron: Perceptron
+    nearest: Nearest
+    """What lies near a stroke, in the features of the clusters: half of what strokes say"""
     places: Annotated[np.ndarray, "float32 n F"]
     """(n, F) features of the clusters at painted places"""
     named: Annotated[np.ndarray, "int32 n"]
@@ -91,7 +94,8 @@ class Guide:
         flat = features.flatten(1)
         trees = torch.from_numpy(self.forest.probabilities(flat.detach().cpu().numpy())).to(flat)
         both = trees.clamp_min(_SURE).log() + self.perceptron.scores(flat).clamp_min(math.log(_SURE))
-        return (both / 2).reshape(-1, *features.shape[1:])
+        near = self.nearest.scores(flat[: self.places.shape[1]]).clamp_min(math.log(_SURE))
+        return (near / 2 + both / 4).reshape(-1, *features.shape[1:])
 
     def chances(self, memberships: np.ndarray, lookup: np.ndarray) -> np.ndarray:
         """How likely each label is in each cluster, (K, labels): rows sum to 1.
@@ -120,10 +124,12 @@ class Guide:
         """ValueError unless its labels ascend, what was learnt tells them apart, and those painted have places."""
         if list(self.labels) != sorted(set(self.labels)) or len(self.labels) != self.perceptron.classes:
             raise ValueError(f"strokes taught {self.perceptron.classes} labels, not {self.labels}")
-        if self.forest.shares.shape[1] != self.perceptron.classes:
+        if {self.forest.shares.shape[1], self.nearest.count} != {self.perceptron.classes}:
             raise ValueError("what strokes taught disagrees about how many labels there are")
         if not {*self.painted} <= {*self.labels} or {*self.painted} != {*self.named.tolist()}:
             raise ValueError("painted labels are among those told apart, and have places")
+        if len(self.nearest.root) != self.places.shape[1]:
+            raise ValueError("what lies near a stroke is told by the features of the clusters")
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +250,7 @@ def learn(
     """
     places = [painted_places(features, strokes, grid) for features, strokes, _ in lessons]
     x, painted = (np.concatenate(parts) for parts in zip(*places, strict=True))
-    held_back = np.concatenate([_halves(strokes) for _, strokes, _ in lessons])
+    numbers, held_back = _numbers([strokes for _, strokes, _ in lessons])
     rng, few = np.random.default_rng(seed), OTHERS // len(lessons) + 1
     extra, present = [], []
     for features, _, labels in lessons:
@@ -256,7 +262,7 @@ def learn(
     others, own = (np.concatenate(extra), np.concatenate(present)), clusters.clusters.model.features
 
     def fit(some: np.ndarray) -> Guide:
-        return fit_guide(x[some], painted[some], others, under[some], own, corrections, seed)
+        return fit_guide(x[some], painted[some], others, under[some], own, corrections, seed, numbers[some])
 
     guide = fit(np.ones(len(x), bool))
     gains = np.zeros(len(WEIGHTS))
@@ -304,25 +310,33 @@ def _gains(
     return np.array(gains)
 
 
-def _halves(strokes: np.ndarray) -> np.ndarray:
-    """Which painted pixels of `strokes` are held back first: every other stroke of a label, or half of its only one.
+def _numbers(painted: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Of every painted pixel the number of its stroke, and whether it is held back first.
 
-    >>> _halves(np.array([1, 1, 0, 1, 0, 2, 2])).tolist()
-    [False, False, True, False, True]
+    That is every other stroke of a label, or half of its only one.
+
+    >>> numbers, back = _numbers([np.array([1, 1, 0, 1, 0, 2, 2])])
+    >>> numbers.tolist(), back.tolist()
+    ([1, 1, 2, 3, 3], [False, False, True, False, True])
     """
     from scipy import ndimage
 
-    back = np.zeros(strokes.shape, bool)
-    for label in np.unique(strokes[strokes > 0]):
-        parts, count = ndimage.label(strokes == label, np.ones((3,) * strokes.ndim))
-        if count > 1:
-            back |= (parts > 0) & (parts % 2 == 0)
-            continue
-        where = np.nonzero(parts)
-        longest = max(where, key=np.ptp)
-        half = tuple(axis[longest > (longest.min() + longest.max()) / 2] for axis in where)
-        back[half] = True
-    return np.asarray(back[strokes > 0])
+    numbers, back, first = [], [], 0
+    for strokes in painted:
+        number, held = np.zeros(strokes.shape, int), np.zeros(strokes.shape, bool)
+        for label in np.unique(strokes[strokes > 0]):
+            parts, count = ndimage.label(strokes == label, np.ones((3,) * strokes.ndim))
+            number[parts > 0] = first + parts[parts > 0]
+            first += count
+            if count > 1:
+                held |= (parts > 0) & (parts % 2 == 0)
+                continue
+            where = np.nonzero(parts)
+            longest = max(where, key=np.ptp)
+            held[tuple(axis[longest > (longest.min() + longest.max()) / 2] for axis in where)] = True
+        numbers.append(number[strokes > 0])
+        back.append(held[strokes > 0])
+    return np.concatenate(numbers), np.concatenate(back)
 
 
 def identity(image: Image) -> str:
@@ -340,12 +354,14 @@ def fit_guide(
     own: int = 0,
     corrections: bool = True,
     seed: int = 0,
+    strokes: np.ndarray | None = None,
 ) -> Guide:
     """A guide from painted places: features `x` (n, F) and their labels (n,) of 1 or more.
 
     `others`, features (m, F) and present labels (m,) of places drawn anywhere, lets the labels that nobody painted
     stay; without it the painted labels share the whole image. `under` (n,) are the labels that were painted over. The
-    first `own` features are those that clusters are made of.
+    first `own` features are those that clusters are made of. `strokes` (n,) numbers the stroke of each place; without
+    it a label is one stroke.
 
     >>> guide = fit_guide(np.array([[0.0], [0.1], [4.0], [4.1]]), np.array([2, 2, 7, 7]))
     >>> guide.labels, guide.scores(torch.tensor([[4.2, 0.0]])).argmax(0).tolist()
@@ -358,16 +374,20 @@ def fit_guide(
         raise ValueError(f"a guide learns from at least one painted place, of label 1 to {MOST}")
     picked = _spread_out(labels, _MOST, seed)
     under = np.zeros(len(x), int) if under is None else np.asarray(under)
-    x, labels, under = x[picked], labels[picked], under[picked]
+    numbers = labels if strokes is None else strokes
+    x, labels, under, numbers = x[picked], labels[picked], under[picked], numbers[picked]
     painted, places, named = tuple(int(label) for label in np.unique(labels)), x[:, :own], labels.astype(np.int32)
-    accepted, corrects = 0.0, False
+    accepted, corrects, around = 0.0, False, (places, named)
     if others is not None:
+        around = np.asarray(others[0], np.float32)[:, :own], np.asarray(others[1])
         accepted, corrects = agreement(labels, under, np.asarray(others[1]), corrections)
         extra, present = _unlike(x, labels, np.asarray(others[0], dtype=np.float32), np.asarray(others[1]), under, seed)
         x, labels = np.concatenate([x, extra]), np.concatenate([labels, present])
+        numbers = np.concatenate([numbers, numbers.max() + present])
     names, classes = np.unique(labels, return_inverse=True)
     ways = fit_forest(x, classes, _balanced(classes), seed), fit_perceptron(x, classes, _balanced(classes), seed)
-    return Guide(tuple(int(name) for name in names), painted, *ways, places, named, accepted, corrects)
+    near = fit_nearest(x[:, :own], classes, numbers, *around)
+    return Guide(tuple(int(name) for name in names), painted, *ways, near, places, named, accepted, corrects)
 
 
 def painted_places(features: Tensor | np.ndarray, strokes: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
