@@ -46,6 +46,17 @@ def test_folders_stand_for_their_images(folder):
     assert [path.name for path in paths] == ["a.tif", "b.tif", "c.tif", "x.tif"]
 
 
+def test_a_pattern_stands_for_what_it_matches(folder):
+    (folder / "notes.txt").write_text("no image")
+    tifffile.imwrite(folder / "[d].tif", np.zeros((8, 9), "u1"))
+    assert [path.name for path in image_paths([folder / "[a-b].tif"])] == ["a.tif", "b.tif"]
+    assert [path.name for path in image_paths([folder / "[d].tif"])] == ["[d].tif"]
+    assert [image.name for image in read_batch([folder / "?.tif"]).stack.images] == ["a", "b", "c"]
+    assert [image.name for image in read_batch([folder / "**" / "c*"]).stack.images] == ["c"]
+    with pytest.raises(ImageReadError, match=r"no file matches '.*x\*\.tif'"):
+        read_batch([folder / "x*.tif"])
+
+
 def test_damaged_pixels_of_one_image_keep_the_others_from_nothing(folder):
     tifffile.imwrite(folder / "b.tif", np.random.default_rng(0).random((8, 9)), compression="zlib", metadata=None)
     with tifffile.TiffFile(folder / "b.tif") as file:

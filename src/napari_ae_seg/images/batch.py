@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,12 +31,25 @@ class Batch:
 
 
 def image_paths(paths: Sequence[str | Path]) -> list[Path]:
-    """The images that `paths` stand for: a folder for those in it; a zarr and a DICOM series are one."""
+    """The images that `paths` stand for: a folder for those in it, a pattern for what it matches, as "day*/*.tif".
+
+    A zarr and a DICOM series are one.
+    """
     found = []
-    for path in map(Path, paths):
+    for path in (place for given in paths for place in _matching(Path(given))):
         images = [] if not path.is_dir() or is_zarr(path) else images_in(path)[0]
         found += images if images and not is_dicom(images[0]) else [path]
     return found
+
+
+def _matching(path: Path) -> list[Path]:
+    """What a pattern matches, in order; the path itself if there is such a file, or it is none."""
+    if not glob.has_magic(str(path)) or path.exists() or "#" in path.name:  # FILE#NUMBER is a scene
+        return [path]
+    matching = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    if not matching:
+        raise ImageReadError(f"no file matches {str(path)!r}")
+    return matching
 
 
 def read_batch(paths: Sequence[str | Path], axes: str | None = None, *, roi: Any = None, **options: Any) -> Batch:
@@ -45,7 +59,8 @@ def read_batch(paths: Sequence[str | Path], axes: str | None = None, *, roi: Any
     """
     places = image_paths(paths)
     if len(places) == 1:
-        return Batch(tuple(places), _of_one(places[0], read(str(paths[0]), axes, roi=roi, **options)), {})
+        only = paths[0] if Path(paths[0]).exists() else places[0]
+        return Batch(tuple(places), _of_one(places[0], read(str(only), axes, roi=roi, **options)), {})
     read_ones: dict[Path, Image] = {}
     failures: dict[Path, str] = {}
     first: BaseException | None = None
