@@ -57,7 +57,11 @@ def _row(config: type[Config], name: str) -> str:
     field, words = config.model_fields[name], shown(config, name)
     label = f"{words.label} ({words.unit})" if words.unit else words.label
     default = f"`{field.default!r}`" + (f" ({words.zero})" if words.zero and field.default == 0 else "")
-    when = " and ".join(f"`{other}` is {' or '.join(f'`{v}`' for v in values)}" for other, values in words.when.items())
+    cases = [
+        " and ".join(f"`{other}` is {' or '.join(f'`{v}`' for v in values)}" for other, values in case.items())
+        for case in words.cases
+    ]
+    when = ", or ".join(filter(None, cases))
     text = " ".join(str(field.description).split()) + (f" Matters where {when}." if when else "")
     cells = (f"`{name}`", label, f"`{flag_of(name)}`", default, _range(field), stage_of(config, name))
     return f"| {' | '.join((*cells, text))} |\n"

@@ -138,7 +138,7 @@ def test_every_field_has_its_words(config: type[Config]):
 def test_what_a_field_depends_on_is_a_field_with_such_values(config: type[Config]):
     fields = {**ae.NetworkConfig.model_fields, **config.model_fields}
     for name in config.model_fields:
-        for other, values in shown(config, name).when.items():
+        for other, values in (pair for case in shown(config, name).cases for pair in case.items()):
             assert all(type(value) is type(fields[other].default) for value in values)
             if get_origin(fields[other].annotation) is Literal:
                 assert set(values) <= set(get_args(fields[other].annotation))
@@ -149,3 +149,8 @@ def test_a_field_matters_only_where_it_has_an_effect():
     assert not matters(ae.NetworkConfig, "up", {"kind": "dense", "down": "max"})
     assert matters(ae.TrainingConfig, "beta", {"sparsity": "l1"})
     assert not matters(ae.TrainingConfig, "beta", {"sparsity": "topk"})
+    for kind, ndim, hides in (("shipped", 0, False), ("shipped", 3, True), ("conv", 2, True), ("unet", 0, True)):
+        values = {"corruption": "auto", "kind": kind, "ndim": ndim}
+        assert matters(ae.TrainingConfig, "masked_block", values) == hides
+        assert matters(ae.TrainingConfig, "noise", values) != hides
+    assert matters(ae.TrainingConfig, "masked_block", {"corruption": "masked", "kind": "shipped"})

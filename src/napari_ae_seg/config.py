@@ -21,6 +21,10 @@ Stage = Literal["train", "encode", "fit", "apply", "finish"]
 are, or another finish of its labels."""
 
 
+When = Mapping[str, tuple[Any, ...]]
+"""Fields, each with some of its values."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Shown:
     """The words by which a person meets a field."""
@@ -33,13 +37,18 @@ class Shown:
     """What choices are called; the others are called as they are."""
     slider: int = 0
     """A number with a slider up to this; larger ones can be typed."""
-    when: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
-    """Other fields, with the values of theirs for which this one matters."""
+    when: When | tuple[When, ...] = dataclasses.field(default_factory=dict)
+    """Other fields, with the values of theirs for which this one matters; or several such cases."""
     common: bool = False
     """Whether it is among the few that are shown first."""
 
     def __repr__(self) -> str:
         return f"Shown({self.label!r})"
+
+    @property
+    def cases(self) -> tuple[When, ...]:
+        """The cases in which the field matters."""
+        return self.when if isinstance(self.when, tuple) else (self.when,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +61,13 @@ class Takes:
 ENCODE, FIT, APPLY, FINISH = Takes("encode"), Takes("fit"), Takes("apply"), Takes("finish")
 
 CONV, DENSE, NEW = {"kind": ("conv",)}, {"kind": ("dense",)}, {"kind": ("conv", "dense", "unet")}
-HIDES = {"corruption": ("auto", "masked")}
+SHIPPED_2D, SHIPPED_3D = {"kind": ("shipped",), "ndim": (0, 2)}, {"kind": ("shipped",), "ndim": (3,)}
+HIDES = (
+    {"corruption": ("masked",)},
+    {"corruption": ("auto",), **NEW},
+    {"corruption": ("auto",), **SHIPPED_3D},
+)
+NOISY = ({"corruption": ("noise",)}, {"corruption": ("auto",), **SHIPPED_2D})
 OFF, AUTO, NO_LIMIT = "off", "auto", "no limit"
 
 
@@ -315,7 +330,8 @@ MOST_LATENTS = 16
 
 def _asks_for_new(values: dict[str, Any]) -> bool:
     """Whether settings of a network name what only a new one has, or more latents than the shipped encoder has."""
-    new = [name for name in NetworkConfig.model_fields if "conv" in shown(NetworkConfig, name).when.get("kind", ())]
+    words = {name: shown(NetworkConfig, name) for name in NetworkConfig.model_fields}
+    new = [name for name, word in words.items() if all("conv" in case.get("kind", ()) for case in word.cases)]
     latents = values.get("latents")
     return any(name in values for name in new) or (isinstance(latents, int) and latents > MOST_LATENTS)
 
@@ -400,7 +416,7 @@ class TrainingConfig(RunConfig):
         Shown("Corruption", choices={"masked": "hide blocks", "noise": "add noise"}),
     ] = "auto"
     """What the network must repair while it learns: hidden blocks, added noise, or nothing; auto hides blocks from a
-    new network and adds noise for the shipped encoder."""
+    new network and in volumes, and adds noise for the shipped encoder."""
 
     masked_share: Annotated[float, Field(ge=0, lt=1), Shown("Hidden share", when=HIDES)] = 0.4
     """Share of each patch that masked blocks hide."""
@@ -408,7 +424,7 @@ class TrainingConfig(RunConfig):
     masked_block: Annotated[int, Field(ge=1, le=128), Shown("Hidden block", unit="px", when=HIDES)] = 8
     """Side of a masked block in pixels."""
 
-    noise: Annotated[float, Field(ge=0, le=10), Shown("Noise", when={"corruption": ("auto", "noise")})] = 0.3
+    noise: Annotated[float, Field(ge=0, le=10), Shown("Noise", when=NOISY)] = 0.3
     """Strength of the added noise, in standard deviations of the image."""
 
     alpha: Annotated[float, Field(ge=0, le=1e6), Shown("Image weight")] = 1.0
@@ -420,7 +436,7 @@ class TrainingConfig(RunConfig):
     kl: Annotated[float, Field(ge=0, le=1e6), Shown("Prior weight", when={"variational": (True,)})] = 1e-3
     """Weight of the Kullback-Leibler divergence in the loss of a variational network."""
 
-    stay: Annotated[float, Field(ge=0, le=1e6), Shown("Stay close", zero=OFF, when={"kind": ("shipped",)})] = 3.0
+    stay: Annotated[float, Field(ge=0, le=1e6), Shown("Stay close", zero=OFF, when=SHIPPED_2D)] = 3.0
     """Weight of the distance that the latents move from those of the shipped encoder, where training starts from it."""
 
     contrastive_weight: Annotated[float, Field(ge=0, le=1e6), Shown("Contrastive weight", zero=OFF)] = 0.0
@@ -832,7 +848,8 @@ def matters(config: type[Config], name: str, values: Mapping[str, Any]) -> bool:
     >>> matters(SegmentationConfig, "max_clusters", {"n_clusters": 5})
     False
     """
-    return all(values[other] in fits for other, fits in shown(config, name).when.items() if other in values)
+    cases = shown(config, name).cases
+    return any(all(values[other] in fits for other, fits in case.items() if other in values) for case in cases)
 
 
 def defaults(config: type[Config]) -> dict[str, Any]:

@@ -144,6 +144,22 @@ def peek(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ModelFileError(f"{path} is not a model of napari-ae-seg") from error
 
 
+def shape_of(path: str | os.PathLike[str], name: str) -> tuple[int, ...]:
+    """The shape that the header of the file at `path` gives its array `name`: read like `peek`; none if there is none.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(f"{folder}/a.aeseg", {}, {"x": np.zeros((3, 2))})
+    ...     shape_of(f"{folder}/a.aeseg", "x"), shape_of(f"{folder}/a.aeseg", "y")
+    ((3, 2), ())
+    """
+    try:
+        shape = find(json.loads(_bytes(Path(path), whole=False)[_LENGTH:]), name, "shape")
+    except _ODD as error:
+        raise ModelFileError(f"{path} is not a model of napari-ae-seg") from error
+    return tuple(shape) if isinstance(shape, list) and all(type(side) is int for side in shape) else ()
+
+
 def _header(text: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     """Our own part of a safetensors header."""
     metadata = json.loads(text)["__metadata__"]

@@ -130,3 +130,40 @@ def test_objects_are_what_is_told_apart_not_clusters_or_strokes(viewer, segmente
     viewer.add_labels(layer.data.copy(), name="another")
     assert objects.layer is chosen
     assert not chosen.name.endswith("objects")
+
+
+def test_a_model_that_cannot_look_at_the_image_is_not_the_one_chosen(viewer, train_dock, dock, qtbot, image):
+    gray = viewer.add_image(image, name="gray")
+    press(qtbot, train_dock.train_button)
+    settle(qtbot, train_dock, 120_000)
+    color = viewer.add_image(np.stack([blobs(seed=seed) for seed in (1, 2, 3)], -1).astype(np.uint8), name="color")
+    viewer.layers.selection.active = color
+    segment = dock("Segment")
+    assert segment.image.layer is color
+    assert segment.models.model.name == "ready to use"
+    segment.image.choose(gray)
+    assert segment.models.model.name == "trained on gray"
+    segment.image.choose(color)
+    assert segment.models.model.name == "ready to use"
+    assert segment.button.isEnabled()
+
+
+def test_a_model_that_was_chosen_for_another_kind_of_image_says_why_it_cannot_be_used(viewer, segment_dock, image):
+    gray = viewer.add_image(image, name="gray")
+    color = viewer.add_image(np.stack([image] * 3, -1).astype(np.uint8), name="color")
+    segment_dock.image.choose(color)
+    assert segment_dock.models.model.name == "tiny"
+    assert not segment_dock.button.isEnabled()
+    assert "1 channel, the image has 3" in segment_dock.why.text()
+    assert segment_dock.train_button.isEnabled()
+    segment_dock.options.channels.pick((1,))
+    assert segment_dock.button.isEnabled()
+    segment_dock.options.channels.pick(())
+    segment_dock.image.choose(gray)
+    assert segment_dock.button.isEnabled()
+    assert segment_dock.why.text() == ""
+    volume = viewer.add_image(np.stack([image] * 12), name="volume", axis_labels=("z", "y", "x"))
+    segment_dock.image.choose(volume)
+    assert "slices, the image is taken as a volume" in segment_dock.why.text()
+    segment_dock.options.extent.choose("slices")
+    assert segment_dock.button.isEnabled()

@@ -193,3 +193,40 @@ def test_it_says_before_training_what_the_model_is_for(viewer, train_dock, qtbot
     viewer.add_image(image, name="cells")
     assert "Segment" in train_dock.purpose.text()
     assert "clustered" in train_dock.purpose.text()
+
+
+def shown_rows(widget):
+    """Names of the training's settings that are in sight, or would be if they were unfolded."""
+    return set().union(*(form.relevant() for form in widget.forms))
+
+
+def test_only_what_matters_of_the_corruption_is_shown(viewer, dock, image, tiny_model):
+    train = dock("Train autoencoder")
+    viewer.add_image(image, name="cells")
+    hides, noise = {"masked_share", "masked_block"}, {"noise"}
+    assert shown_rows(train) & (hides | noise) == noise
+    train.forms[0].write({"kind": "conv"})
+    assert shown_rows(train) & (hides | noise) == hides
+    train.forms[3].write({"corruption": "noise"})
+    assert shown_rows(train) & (hides | noise) == noise
+    train.forms[3].write({"corruption": "auto"})
+    train.forms[0].write({"kind": "shipped"})
+    assert {"noise", "stay"} <= shown_rows(train)
+    train.start.open(tiny_model)
+    assert shown_rows(train) & {*hides, *noise, "stay"} == hides
+
+
+def test_in_volumes_the_shipped_encoder_repairs_hidden_blocks(viewer, dock, image):
+    volume = viewer.add_image(np.stack([image] * 12), name="volume", axis_labels=("z", "y", "x"))
+    train = dock("Train autoencoder")
+    assert train.images.layers == [volume]
+    assert shown_rows(train) & {"masked_block", "noise", "stay"} == {"masked_block"}
+    train.forms[2].write({"ndim": 2})
+    assert shown_rows(train) & {"masked_block", "noise", "stay"} == {"noise", "stay"}
+
+
+def test_a_model_that_cannot_learn_from_the_image_says_why(viewer, train_dock, image, tiny_model):
+    viewer.add_image(np.stack([image] * 3, -1).astype(np.uint8), name="color")
+    train_dock.start.open(tiny_model)
+    assert not train_dock.train_button.isEnabled()
+    assert "1 channel, the image has 3" in train_dock.why.text()

@@ -20,9 +20,12 @@ from .layers import heed
 from .preferences import models_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_ae_seg.config import NetworkConfig, TrainingConfig
+    from napari_ae_seg.images.stack import Stack
     from napari_ae_seg.segmenter.segmenter import Segmenter
 
 ENDING = ".aeseg"
@@ -85,6 +88,33 @@ def own_config(model: Model) -> SegmentationConfig | None:
         return None  # what is wrong with the file is said once it is opened
 
 
+def misfit(model: Model, stack: Stack) -> str:
+    """Why `model` cannot look at `stack`, in one sentence; nothing if it can, or if only opening it would tell."""
+    channels, ndim = _made_for(model)
+    try:
+        there, taken = stack.channels, stack.ndim
+    except ValueError:  # it says so when the button is pressed
+        return ""
+    if channels not in (0, there):
+        seen = f"{channels} channel{'s' * (channels != 1)}"
+        return (
+            f"{model.name!r} has learnt from {seen}, the image has {there}: choose another model, or as many channels."
+        )
+    if ndim not in (0, taken):
+        seen, got = ("volumes", "slices") if ndim == 3 else ("slices", "a volume")
+        return f"{model.name!r} has learnt from {seen}, the image is taken as {got}: choose another model or extent."
+    return ""
+
+
+def network_of(model: Model) -> dict[str, Any]:
+    """Name -> value of the network of `model`; nothing where that is unknown."""
+    if model.held is not None:
+        return dict(model.held.network)
+    header, part = _header(model)
+    network = modelfile.find(header, *part, "network")
+    return network if isinstance(network, dict) else {}
+
+
 def load(model: Model) -> tuple[Any, Segmenter | None]:
     """The autoencoder of `model`, and its segmenter if it has clusters; neither for the shipped encoder."""
     if model.path is None:
@@ -110,7 +140,10 @@ def entries(folder: Path) -> list[Entry]:
 
 
 class ModelPicker(Combo):
-    """One of the models; takes `.aeseg` files dropped on it."""
+    """One of the models; takes `.aeseg` files dropped on it.
+
+    A model that does not `suit` what is to be looked at is left for the first of the list, unless a person chose it.
+    """
 
     refused = Signal(str)
 
@@ -120,6 +153,9 @@ class ModelPicker(Combo):
         self.setAcceptDrops(True)
         self.setToolTip(tooltip("What looks at the image. Drop a model file (.aeseg) here to use it."))
         self._held: list[Model] = []
+        self._wanted = first
+        self._by_hand: Model | None = None
+        self.activated.connect(self._choose_by_hand)
         heed(self, current().changed, lambda what: self.refresh() if what == "models" else None)
         self.refresh()
 
@@ -143,6 +179,20 @@ class ModelPicker(Combo):
             self._held = [model, *(kept for kept in self._held if kept.name != model.name)]
         self.refresh()
         self.choose(model)
+        self._wanted = model
+
+    def want(self, model: Model, fits: Callable[[Model], bool]) -> None:
+        """Choose `model`, now if it fits, else as soon as it does."""
+        self._wanted = model
+        if fits(model):
+            self.hold(model)
+
+    def suit(self, fits: Callable[[Model], bool]) -> None:
+        """Choose the model wanted last if it fits, else the first of the list; what a person chose stays."""
+        if self.model == self._by_hand:
+            return
+        there = any(self.itemData(row) == self._wanted for row in range(self.count()))
+        self.choose(self._wanted if there and fits(self._wanted) else self._first)
 
     def open(self, path: str | Path = "") -> None:
         """Choose the model in the file at `path`; asks for one if none is given."""
@@ -155,6 +205,7 @@ class ModelPicker(Combo):
             self.refused.emit(str(error))
             return
         self.hold(Model(Path(chosen).stem, Path(chosen)))
+        self._choose_by_hand()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Take model files."""
@@ -166,6 +217,9 @@ class ModelPicker(Combo):
         if event is not None and (path := _dropped(event)):
             event.acceptProposedAction()
             self.open(path)
+
+    def _choose_by_hand(self, *_: Any) -> None:
+        self._by_hand = self._wanted = self.model
 
 
 class ModelList(QListWidget):
@@ -222,6 +276,25 @@ def free_path(name: str) -> Path:
         path = models_folder() / f"{plain} {number}{ENDING}"
         number += 1
     return path
+
+
+def _made_for(model: Model) -> tuple[int, int]:
+    """The channels and the axes in space that `model` looks at; 0 where that is open or unknown."""
+    if model.held is not None:
+        return model.held.channels, model.held.ndim
+    header, part = _header(model)
+    ndim = modelfile.find(header, *part, "ndim")
+    low = modelfile.shape_of(model.path, "/".join([*part, "normalizer", "low"])) if header and model.path else ()
+    return low[0] if low else 0, ndim if ndim in (2, 3) else 0
+
+
+def _header(model: Model) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What the file of `model` says, and under which names it says it of the autoencoder; nothing without a file."""
+    try:
+        header = modelfile.peek(model.path) if model.path is not None else {}
+    except ModelFileError:
+        return {}, ()  # what is wrong with the file is said once it is opened
+    return header, () if modelfile.find(header, "is") == "autoencoder" else ("model",)
 
 
 def _one_line(text: str) -> str:

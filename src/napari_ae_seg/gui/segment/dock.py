@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from napari_ae_seg.gui.parts.controls import Combo, Slider, tooltip
 from napari_ae_seg.gui.parts.forms import Form, beside, column, fold, read, row_of, scrolling, sentence, values
 from napari_ae_seg.gui.parts.jobs import Job
 from napari_ae_seg.gui.parts.layers import NO_IMAGE, LayerPicker, heed, unwrapped
-from napari_ae_seg.gui.parts.models import Model, ModelPicker, ask_where, own_config
+from napari_ae_seg.gui.parts.models import SHIPPED, Model, ModelPicker, ask_where, misfit, own_config
 from napari_ae_seg.gui.parts.preferences import run_defaults
 from napari_ae_seg.gui.parts.results import Request
 from napari_ae_seg.gui.parts.runner import Dock, Runner
@@ -288,11 +289,11 @@ class SegmentWidget(Dock):
         self._listen(view, True)
         view.use()
         request = view.result.request
-        with signals_blocked(self.models):
-            self.models.hold(request.model)
         if request.images.layers[0] in self._viewer.layers:
             self.image.choose(request.images.layers[0])
         self.options.show_images(request.images)
+        with signals_blocked(self.models):
+            self.models.hold(request.model)
         self._write(view.result.segmenter.config)
         self._model_shown()
         self._show()
@@ -331,8 +332,27 @@ class SegmentWidget(Dock):
         self._writing = False
         self._relevant()
 
+    def _fits(self, model: Model) -> bool:
+        return not self._misfit(model)
+
+    def _misfit(self, model: Model) -> str:
+        """Why `model` cannot look at what is chosen; nothing if it can."""
+        if self.image.layer is None or model == SHIPPED:
+            return ""
+        chosen = replace(self.options.images(self.image.layer).of(self._viewer), region=None, inside=None)
+        try:
+            return misfit(model, chosen.read())
+        except ValueError:  # it says so when the button is pressed
+            return ""
+
+    def _suit(self, *_: Any) -> None:
+        """Something else is looked at: with a model that can."""
+        self.models.suit(self._fits)
+        self._enable()
+
     def _model_chosen(self, *_: Any) -> None:
         """A model that holds clusters brings its settings along."""
+        self._enable()
         if self.models.model == self._model:  # the list is another, the choice is not
             return
         self._model_shown()
@@ -422,12 +442,12 @@ class SegmentWidget(Dock):
             QTimer.singleShot(WARM_UP_MS, self._warm_up)
         if self.view is None or self.view.result.request.images.layers[0] is not image:
             self._turn_to(view_on(self._viewer, image))
-        self._enable()
+        self._suit()
 
     def _held(self, what: str) -> None:
         """A model was trained: use it."""
         if what == "trained" and current().trained is not None and not self._closed:
-            self.models.choose(current().trained)
+            self.models.want(current().trained, self._fits)
 
     def _removed(self, event: Any) -> None:
         """A layer left the viewer: what is computed for it is of no use."""
@@ -446,11 +466,13 @@ class SegmentWidget(Dock):
         why = NO_IMAGE if self.image.layer is None else ""
         if job is not None and job.title != UPDATING:
             why = why or f"{job.title} is under way."
-        for button, tip in ((self.button, TIP), (self.train_button, TRAIN_TIP)):
-            button.setEnabled(not why)
-            button.setToolTip(tooltip(why or tip))
-        self.why.setText(NO_IMAGE if self.image.layer is None else "")
-        self.why.setVisible(self.image.layer is None)
+        unfit = self._misfit(self.models.model)
+        for button, tip, not_now in ((self.button, TIP, why or unfit), (self.train_button, TRAIN_TIP, why)):
+            button.setEnabled(not not_now)
+            button.setToolTip(tooltip(not_now or tip))
+        lacking = NO_IMAGE if self.image.layer is None else unfit
+        self.why.setText(lacking)
+        self.why.setVisible(bool(lacking))
 
     def _copy(self, write: Callable[[Result], str]) -> None:
         clipboard = QApplication.clipboard()
@@ -512,6 +534,7 @@ class SegmentWidget(Dock):
         self.image.picked.connect(self._follow_image)
         self.open_button.clicked.connect(lambda: self.models.open())
         self.models.refused.connect(self.runner.say)
+        self.options.changed.connect(self._suit)
         self.models.currentIndexChanged.connect(self._model_chosen)
         self.clusters.currentIndexChanged.connect(self._take_own)
         self.button.clicked.connect(self.segment)

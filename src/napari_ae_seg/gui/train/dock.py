@@ -29,7 +29,7 @@ from napari_ae_seg.gui.parts.forms import (
 )
 from napari_ae_seg.gui.parts.jobs import Job
 from napari_ae_seg.gui.parts.layers import NO_IMAGE, REGIONS, LayerList, LayerPicker, heed, unwrapped
-from napari_ae_seg.gui.parts.models import NEW, Model, ModelList, ModelPicker, ask_where, free_path
+from napari_ae_seg.gui.parts.models import NEW, Model, ModelList, ModelPicker, ask_where, free_path, misfit, network_of
 from napari_ae_seg.gui.parts.plots import Curve, Pair
 from napari_ae_seg.gui.parts.preferences import run_defaults
 from napari_ae_seg.gui.parts.results import Plan
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.autoencoder.training import Fit
+    from napari_ae_seg.images.stack import Stack
 
     from .course import Forecast
 
@@ -225,9 +226,9 @@ class TrainWidget(Dock):
         self._follow()
 
     def _follow(self, *_: Any) -> None:
-        shown = values(*self.forms)
+        shown, meant = values(*self.forms), self._meant()
         for form in self.forms:
-            form.show_relevant(shown)
+            form.show_relevant(shown if form.config is NetworkConfig else meant)
             if form.config is NetworkConfig:
                 form.setEnabled(self.start.model == NEW)
                 why = "" if self.start.model == NEW else "The model that training starts from keeps its network."
@@ -237,6 +238,26 @@ class TrainWidget(Dock):
         self._enable()
         if not self.runner.running:
             self._rest.throttle()
+
+    def _meant(self) -> dict[str, Any]:
+        """What the rows of the training are beside: the network chosen or that of a model, and what images decide."""
+        shown, start = values(*self.forms), self.start.model
+        if start != NEW:
+            own = network_of(start)
+            usual = "noise" if own.get("kind") == "unet" else "masked"
+            left_open = shown["corruption"] == "auto"
+            return {**shown, **own, "corruption": usual if left_open else shown["corruption"]}
+        stack = self._stack()
+        return {**shown, "ndim": shown["ndim"] or (stack.ndim if stack is not None else 0)}
+
+    def _stack(self) -> Stack | None:
+        """The images that are ticked; None without any, or where they cannot be read together."""
+        images = Images(tuple(self.images.layers), self.together.currentData())
+        try:
+            stack = images.read() if images.layers else None
+            return stack if stack is None or stack.ndim else None
+        except ValueError:  # it says so when the button is pressed
+            return None
 
     def _tick_first(self) -> None:
         active = self._viewer.layers.selection.active
@@ -267,10 +288,7 @@ class TrainWidget(Dock):
         elif running and self.runner.job is not None:
             why = f"{self.runner.job.title} is under way."
         else:
-            try:
-                self.training(), self.network()
-            except ValueError as error:
-                why = f"{error}."
+            why = self._contradiction()
         _set(self.train_button, not why, why or TRAIN_TIP)
         training = running and self.runner.job is not None and self.runner.job.title == "Training"
         for before in (self.purpose, self.reason, self.cost):  # the course takes their room
@@ -283,6 +301,15 @@ class TrainWidget(Dock):
             _set(button, done, "Keep the model." if done else "There is no trained model yet.")
         self.why.setText("" if running else why)
         self.why.setVisible(bool(why) and not running)
+
+    def _contradiction(self) -> str:
+        """Why what is chosen cannot be; nothing if it can."""
+        try:
+            self.training(), self.network()
+        except ValueError as error:
+            return f"{error}."
+        start, stack = self.start.model, self._stack()
+        return misfit(start, stack) if start != NEW and stack is not None else ""
 
     def _pause_or_resume(self) -> None:
         if self.runner.running:
