@@ -1,12 +1,17 @@
 """However a command ends, what it had done is whole, a sentence says why, and a training goes on where it was."""
 
 import csv
+import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,6 +105,47 @@ def test_what_cannot_be_written_beside_the_labels_keeps_them_from_nothing(image,
     assert "failed: [Errno 28] No space left on device" in done.output
     assert str(done.exception) == "the labels are written, what is listed above is not"
     assert sorted(path.name for path in image.parent.iterdir()) == ["a.tif", "l.tif", "r.json"]
+
+
+def filled(monkeypatch, full):
+    """The file `full` finds the disk full."""
+    given = os.replace
+
+    def replace(source, place):
+        if Path(place) == full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        given(source, place)
+
+    monkeypatch.setattr(os, "replace", replace)
+
+
+def test_a_disk_that_is_full_is_said_before_the_training(image, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=200_000))
+    done = CliRunner().invoke(app, ["train", str(image), "--model", str(image.with_name("m.aeseg"))])
+    assert "need about 1.00 MB, but only 0.19 MB are free" in str(done.exception)
+    assert "estimate" not in done.output
+
+
+def test_a_model_for_which_the_disk_became_too_small_is_kept_elsewhere(image, tmp_path, monkeypatch):
+    model, aside = image.parent / "full" / "m.aeseg", tmp_path / "aside"
+    aside.mkdir()
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: str(aside))
+    filled(monkeypatch, model)
+    done = CliRunner().invoke(app, ["train", str(image), "--model", str(model), "--steps", "3", *SMALL])
+    why = f"cannot write '{model}': No space left on device; the model is kept as {aside / 'm.aeseg'}"
+    assert str(done.exception) == why
+    assert not list(model.parent.iterdir())
+    assert ae.Autoencoder.load(aside / "m.aeseg").channels == 1
+
+
+def test_a_checkpoint_for_which_there_is_no_room_costs_no_model(image, monkeypatch):
+    model, kept = image.with_name("m.aeseg"), image.with_name("kept.aeseg")
+    filled(monkeypatch, kept)
+    arguments = ["train", image, "--model", model, "--checkpoint", kept, "--steps", 3, *SMALL]
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    assert done.exit_code == 0
+    assert "kept.aeseg': No space left on device; the training goes on without it" in done.output
+    assert sorted(path.name for path in image.parent.iterdir()) == ["a.tif", "m.aeseg"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a name may be bytes that are no text")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,11 +12,14 @@ import typer
 
 from napari_ae_seg.config import NetworkConfig, TrainingConfig, flag_of
 from napari_ae_seg.core.progress import Progress
+from napari_ae_seg.images.destinations import check_room
 
-from .console import Talk, signals_wait
+from .console import Talk, signals_wait, speak
 from .options import Images, configured, given_in, option, takes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_ae_seg.autoencoder.model import Autoencoder
     from napari_ae_seg.autoencoder.training import Fit
     from napari_ae_seg.images.stack import Stack
@@ -39,13 +44,14 @@ def train(
     network, training = configured(NetworkConfig, fields), configured(TrainingConfig, fields)
     with Talk("train", fields) as talk:
         talk.check(images, {"--model": [model], "--checkpoint": [checkpoint]})
+        check_room({path: 0 for path in (model, checkpoint) if path})
         stack = talk.read(images, network.ndim, carry_on=True)
         talk.expect(stack, training, network, 0)
         if checkpoint:
             trained = _kept(_begun(stack, training, network, checkpoint, fields, talk), checkpoint, talk)
         else:
             trained = talk.train(stack, training, network)
-        trained.save(model)
+        _saved(trained.save, model)
         talk.account.configs(trained.network, trained.training)
         talk.say_cost()
         talk.say(f"model: {model}")
@@ -80,13 +86,40 @@ def _kept(fit: Fit, checkpoint: Path, talk: Talk) -> Autoencoder:
         kept = time.monotonic()
         for step in fit:
             talk.report(Progress("train", step.number, step.steps, f"loss {step.loss:.3f}"))
-            if stopped() or fit.finished or time.monotonic() - kept >= EVERY:
-                fit.save(checkpoint)
-                kept = time.monotonic()
             if stopped():
-                talk.say(
-                    f"stopped after step {step.number} of {step.steps}; the same command goes on from {checkpoint}"
-                )
+                _leave(fit, checkpoint, talk)
                 break
+            if fit.finished or time.monotonic() - kept >= EVERY:
+                kept = time.monotonic()
+                try:
+                    fit.save(checkpoint)
+                except OSError as error:  # it is tried again, and the model is what was asked for
+                    speak(f"napari-ae-seg: {error}; the training goes on without it", sys.stderr)
     talk.say(collapsed(fit.model))
     return fit.model
+
+
+def _leave(fit: Fit, checkpoint: Path, talk: Talk) -> None:
+    """Keep a training that was stopped, and say how to go on with it."""
+    stopped = f"stopped after step {fit.number} of {fit.training.steps}"
+    try:
+        fit.save(checkpoint)
+    except OSError as error:
+        speak(f"{stopped}; {error}; --checkpoint {_aside(fit.save, checkpoint)} goes on", sys.stderr)
+    else:
+        talk.say(f"{stopped}; the same command goes on from {checkpoint}")
+
+
+def _saved(save: Callable[[Path], None], model: Path) -> None:
+    """Write the model; OSError if that cannot be any more, and it is kept elsewhere."""
+    try:
+        save(model)
+    except OSError as error:
+        raise OSError(f"{error}; the model is kept as {_aside(save, model)}") from error
+
+
+def _aside(save: Callable[[Path], None], path: Path) -> Path:
+    """Save among temporary files what cannot be saved at `path`."""
+    place = Path(tempfile.mkdtemp(prefix="napari-ae-seg-"), path.name)
+    save(place)
+    return place

@@ -92,8 +92,13 @@ def check_room(sizes: Mapping[Path, int]) -> None:
         free = shutil.disk_usage(folder).free
         if free < size:
             raise DestinationError(
-                f"the results need about {size / 2**30:.2f} GB, but only {free / 2**30:.2f} GB are free in {folder}"
+                f"the results need about {_large(size)}, but only {_large(free)} are free in {folder}"
             )
+
+
+def _large(size: int) -> str:
+    """A number of bytes as a person says it."""
+    return f"{size / 2**30:.2f} GB" if size >= 2**30 / 10 else f"{size / 2**20:.2f} MB"
 
 
 def result_names(paths: Sequence[str | Path], ending: str = "_labels.tif") -> list[str]:

@@ -1,11 +1,17 @@
 """The Train autoencoder dock, driven by its controls."""
 
+import errno
+import os
+
 import numpy as np
+import pytest
 from qtpy.QtWidgets import QApplication
 
+import napari_ae_seg as ae
+from napari_ae_seg.gui.parts.preferences import models_folder
 from napari_ae_seg.gui.session import current
 
-from ..conftest import blobs, press, settle
+from ..conftest import blobs, press, settle, small
 
 
 def started(qtbot, widget, steps=1):
@@ -230,3 +236,40 @@ def test_a_model_that_cannot_learn_from_the_image_says_why(viewer, train_dock, i
     train_dock.start.open(tiny_model)
     assert not train_dock.train_button.isEnabled()
     assert "1 channel, the image has 3" in train_dock.why.text()
+
+
+def test_a_full_disk_costs_no_model(viewer, train_dock, qtbot, image, tmp_path, monkeypatch):
+    viewer.add_image(image, name="cells")
+    press(qtbot, train_dock.train_button)
+    settle(qtbot, train_dock)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        press(qtbot, train_dock.save_button)
+        settle(qtbot, train_dock)
+    assert "cells.aeseg': No space left on device" in train_dock.runner.text.text()
+    assert list(models_folder().iterdir()) == []
+    assert train_dock.save_button.isEnabled()
+    train_dock.save(str(tmp_path / "elsewhere.aeseg"))
+    settle(qtbot, train_dock)
+    assert ae.Autoencoder.load(tmp_path / "elsewhere.aeseg").training.steps == 12
+
+
+def full(_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_models_folder_that_cannot_be_made_is_said_when_a_model_is_saved(
+    viewer, plugin, dock, qtbot, image, tmp_path
+):
+    (tmp_path / "file").touch()
+    if plugin is None:
+        pytest.skip("this napari has no Preferences of plugins")
+    plugin.models.folder = str(tmp_path / "file" / "models")
+    viewer.add_image(image, name="cells")
+    train = small(dock("Train autoencoder"))
+    press(qtbot, train.train_button)
+    settle(qtbot, train)
+    press(qtbot, train.save_button)
+    settle(qtbot, train)
+    assert "cannot write" in train.runner.text.text()
+    assert train.save_button.isEnabled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def run_defaults() -> dict[str, Any]:
 
 
 def models_folder() -> Path:
-    """Where models are kept; it is made when it is missing."""
+    """Where models are kept; it is made when it is missing, as far as that can be."""
     settings = _settings()
     chosen = settings.models.folder if settings is not None else ""
     if chosen:
@@ -31,16 +32,15 @@ def models_folder() -> Path:
     else:
         base = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
         folder = Path(base or Path.home()) / PLUGIN / "models"
-    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # saving a model says so
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def kept(array: np.ndarray, what: str) -> Path:
     """A file that holds `array`, for copied Python and command lines to refer to; it is written if there is none."""
     digest = hashlib.blake2b(array.tobytes() + str(array.shape).encode(), digest_size=6).hexdigest()
-    folder = models_folder() / "copied"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{what}-{digest}.npy"
+    path = models_folder() / "copied" / f"{what}-{digest}.npy"
     if not path.exists():
         with whole_file(path) as temporary:
             np.save(temporary, array)
