@@ -34,8 +34,21 @@ def test_whatever_a_job_raises_arrives_as_a_sentence(viewer, qtbot, error):
     with qtbot.waitSignal(job.ended, timeout=5000):
         job.start()
     assert len(told) == 1
-    assert str(error).strip("'") in told[0]
+    assert str(error).strip("'").casefold() in told[0].casefold()
     assert told[0] in notification_manager.records[-1].message
+
+
+def test_what_was_foreseen_is_a_sentence_without_a_traceback(viewer, qtbot, capfd):
+    def work(report):
+        raise ValueError("tick an image")
+
+    job = Job("Working", work)
+    with qtbot.waitSignal(job.failed, timeout=5000) as told:
+        job.start()
+    assert told.args == ["Tick an image."]
+    assert not notification_manager.records[-1].actions
+    qtbot.wait(50)
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_what_is_told_to_stop_stops(viewer, qtbot):

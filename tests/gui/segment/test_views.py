@@ -141,6 +141,21 @@ def test_a_second_viewer_loses_nothing(two, make_napari_viewer, qtbot):
     assert second.result is None
 
 
+def test_labels_that_are_activated_after_another_viewer_was_used_are_what_is_explored(
+    two, viewer, make_napari_viewer, qtbot
+):
+    dock, _, b = two
+    other = make_napari_viewer()
+    second = other.window.add_plugin_dock_widget("napari-ae-seg", "Segment")[1]
+    other.add_image(blobs(seed=4), name="c")
+    press(qtbot, second.button)
+    settle(qtbot, second)
+    assert current().result is second.result
+    viewer.layers.selection.active = viewer.layers["b"]
+    viewer.layers.selection.active = b
+    assert current().result is dock.result
+
+
 def test_undoing_one_of_several_images_undoes_all(viewer, segment_dock, qtbot):
     layers = [viewer.add_image(blobs(seed=seed), name=name) for seed, name in ((1, "a"), (2, "b"))]
     segment_dock.options.more.tick(layers[1])

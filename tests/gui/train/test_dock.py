@@ -35,6 +35,8 @@ def test_a_grayed_out_button_says_why(viewer, train_dock, qtbot, image):
     assert not train_dock.train_button.isEnabled()
     assert "Tick at least one image" in train_dock.why.text()
     assert "no trained model yet" in train_dock.save_button.toolTip()
+    viewer.layers.clear()
+    assert "Open an image" in train_dock.why.text()
 
 
 def test_training_draws_its_course_and_gives_a_model(viewer, train_dock, qtbot, image):
@@ -271,5 +273,5 @@ def test_a_models_folder_that_cannot_be_made_is_said_when_a_model_is_saved(
     settle(qtbot, train)
     press(qtbot, train.save_button)
     settle(qtbot, train)
-    assert "cannot write" in train.runner.text.text()
+    assert "Cannot write" in train.runner.text.text()
     assert train.save_button.isEnabled()

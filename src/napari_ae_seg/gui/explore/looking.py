@@ -133,10 +133,12 @@ def about_number(curve: dict[int, float], k: int, asked: int) -> str:
 
     >>> about_number({2: 0.1, 3: 0.5}, 2, 2)
     'You asked for 2 clusters; 3 are likeliest.'
+    >>> about_number({1: 0.9, 3: 0.1}, 1, 0), about_number({}, 1, 1)
+    ('1 cluster is likeliest (90 %).', 'There is 1 cluster.')
     """
     if not curve:
-        return f"There are {k} clusters."
+        return f"There {'are' if k != 1 else 'is'} {k} cluster{'s' * (k != 1)}."
     best = max(curve, key=lambda number: curve[number])
     if not asked:
-        return f"{k} cluster{'s' * (k != 1)} are likeliest ({100 * curve.get(k, 0):.0f} %)."
-    return f"You asked for {asked} clusters; {best} are likeliest."
+        return f"{k} cluster{'s are' if k != 1 else ' is'} likeliest ({100 * curve.get(k, 0):.0f} %)."
+    return f"You asked for {asked} cluster{'s' * (asked != 1)}; {best} {'are' if best != 1 else 'is'} likeliest."

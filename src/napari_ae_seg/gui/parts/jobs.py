@@ -8,15 +8,20 @@ raises arrives as one sentence (napari's own workers swallow a RuntimeError).
 from __future__ import annotations
 
 import logging
+import re
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from napari.qt.threading import FunctionWorker, create_worker
-from napari.utils.notifications import ErrorNotification, notification_manager
+from napari.utils.notifications import (
+    ErrorNotification,
+    Notification,
+    NotificationSeverity,
+    notification_manager,
+)
 from napari.utils.progress import cancelable_progress
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -159,22 +164,42 @@ class Job(QObject):
 
 
 def tell(error: BaseException) -> str:
-    """What a person reads about `error`: one sentence in a napari notification, the traceback behind its button."""
+    """What a person reads about `error`: one sentence in a napari notification.
+
+    What nobody foresaw has its traceback behind the button of the notification, and in the log.
+    """
     from napari_ae_seg.core.devices import is_out_of_memory
 
     text = str(error).strip() or type(error).__name__
-    if isinstance(error, (AeSegError, ValueError, OSError)):
-        sentence = text
+    foreseen = isinstance(error, (AeSegError, ValueError, OSError))
+    if foreseen:
+        sentence = as_sentence(text)
     elif is_out_of_memory(error):
         sentence = f"Memory ran out: close other programs, or work on a smaller image or region ({text[:120]})."
     else:
         sentence = f"Something went wrong: {text} ({type(error).__name__})."
-    log.error("%s\n%s", sentence, "".join(traceback.format_exception(error)))
+    log.log(logging.DEBUG if foreseen else logging.ERROR, "%s", sentence, exc_info=error)
+    if foreseen:
+        notification_manager.dispatch(Notification(sentence, NotificationSeverity.ERROR))
+        return sentence
     shown = AeSegError(sentence)
     shown.__cause__ = error
     shown.__traceback__ = error.__traceback__
     notification_manager.dispatch(ErrorNotification(shown))
     return sentence
+
+
+def as_sentence(text: str) -> str:
+    """What an error says, as a sentence begins and ends; a name that it begins with stays as it is.
+
+    >>> as_sentence("tick an image"), as_sentence("a.tif holds no image"), as_sentence("Saved as /a/b.tif.")
+    ('Tick an image.', 'a.tif holds no image.', 'Saved as /a/b.tif.')
+    """
+    start = text[:1].upper() + text[1:] if _WORD.match(text) else text
+    return start if not start or start[-1] in ".!?…)" else f"{start}."
+
+
+_WORD = re.compile(r"[a-z]+[ ,;]")
 
 
 class _Task:

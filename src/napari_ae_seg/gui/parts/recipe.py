@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from .sources import Images
 
 END = ("if alone:", "    napari.run()")
+BY_HAND = {
+    "guided": "strokes",
+    "merge": "merges",
+    "split": "splits",
+    "separate": "clusters of a lasso",
+    "background": "what is background",
+    "foreground": "what is background",
+    "rename": "names",
+    "recolor": "colours",
+}
+"""Changes of a segmenter that a command line does not know, in words; the others change no label."""
 UNTAUGHT = "# without the pixels that were painted by hand\n"
 
 
@@ -153,8 +164,7 @@ def _needed(images: Images, result: Result | None = None) -> str:
         notes.append("# only one slice was taken: save it as a file of its own")
     if images.region is not None and len(images.layers) > 1:
         notes.append("# the region is that of the first image; Python has those of all")
-    unseen = ("recluster", "hide", "show")  # these change no label
-    edits = [name for name, _ in (result.changes if result is not None else ()) if name not in unseen]
+    edits = [BY_HAND[name] for name, _ in (result.changes if result is not None else ()) if name in BY_HAND]
     if edits:
         notes.append(f"# without what was changed by hand ({', '.join(dict.fromkeys(edits))}); Python has it")
     return "".join(f"{note}\n" for note in notes)

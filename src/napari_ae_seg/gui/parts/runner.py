@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QProgressBar, 
 from superqt.utils import QSignalDebouncer
 
 from .forms import column, sentence
-from .jobs import Job, Work
+from .jobs import Job, Work, as_sentence
 
 if TYPE_CHECKING:
     from napari_ae_seg.core.progress import Progress
@@ -96,8 +96,8 @@ class Runner(QWidget):
             self.stop_button.setEnabled(False)
 
     def say(self, text: str) -> None:
-        """Show `text` alone; nothing at all if it is empty."""
-        self.text.setText(text)
+        """Show `text` alone, as a sentence; nothing at all if it is empty."""
+        self.text.setText(as_sentence(text))
         self.text.setVisible(bool(text))
         self.bar.hide()
         self.stop_button.hide()

@@ -312,6 +312,8 @@ class SegmentWidget(Dock):
         view = view_of(self._viewer.layers.selection.active)
         if view is not None and not self._making and not self._closed:
             self._turn_to(view)
+            if current().result is not view.result:  # another viewer was worked with meanwhile
+                self._show()
 
     def _pointed(self, view: View | None, label: int, add: bool) -> None:
         if view is not None and not self._closed and view.within(self._viewer):

@@ -276,6 +276,7 @@ class TrainWidget(Dock):
                 job.stopped.connect(lambda: self.runner.say(f"Stopped: the image {event.value.name} was removed."))
                 self.fit = None
                 self.runner.stop()
+        self._follow()
 
     def _enable(self, *_: Any) -> None:
         """Grey out what cannot be done now, and say why."""
