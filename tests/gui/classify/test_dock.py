@@ -258,3 +258,27 @@ def test_it_says_what_is_missing_and_lets_go_of_what_is_gone(viewer, classify_do
     viewer.layers.clear()
     assert "Open an image" in classify_dock.why.text()
     assert not classify_dock.name_button.isEnabled()
+
+
+def test_classes_and_examples_of_a_dock_that_was_closed_are_there_in_the_next_one(viewer, classify_dock, dock, qtbot):
+    teach(qtbot, classify_dock)
+    before = len(viewer.layers)
+    viewer.window.remove_dock_widget(viewer.window._wrapped_dock_widgets["Classify (napari-ae-seg)"])
+    again = dock("Classify")
+    assert again.classes == ["flat", "striped"]
+    assert again.about.objects.layer is viewer.layers["objects"]
+    learnt(qtbot, again)
+    assert again.answer.found.names == ["flat", "striped"] * 6
+    assert len(viewer.layers) == before
+    press(qtbot, again.undo_button)
+    learnt(qtbot, again)
+    assert again.given.counts([viewer.layers["objects"]]) == {"flat": 3, "striped": 2}
+
+
+def test_classes_that_were_found_are_not_offered_as_objects(viewer, classify_dock, dock, qtbot):
+    teach(qtbot, classify_dock)
+    assert viewer.layers[-1].name == "cells classes"
+    viewer.layers.remove("objects")
+    viewer.add_labels(textured()[1], name="others")
+    viewer.layers.selection.active = viewer.layers["cells classes"]
+    assert dock("Explore latents").phenotyping.objects.layer is viewer.layers["others"]

@@ -275,3 +275,38 @@ def test_a_models_folder_that_cannot_be_made_is_said_when_a_model_is_saved(
     settle(qtbot, train)
     assert "Cannot write" in train.runner.text.text()
     assert train.save_button.isEnabled()
+
+
+def close(viewer, name):
+    viewer.window.remove_dock_widget(viewer.window._wrapped_dock_widgets[f"{name} (napari-ae-seg)"])
+
+
+def test_a_training_whose_dock_was_closed_goes_on_in_the_next_one(viewer, train_dock, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    train_dock.forms[1].write({"steps": 2000})
+    started(qtbot, train_dock, steps=3)
+    fit = train_dock.fit
+    close(viewer, "Train autoencoder")
+    qtbot.waitUntil(lambda: not train_dock.runner.running, timeout=60_000)
+    again = dock("Train autoencoder")
+    reached = fit.number
+    assert again.pause_button.text() == "Resume"
+    assert [layer.name for layer in again.images.layers] == ["cells"]
+    assert again.training() == train_dock.plan.training
+    assert len(again.curve.losses) >= 3
+    press(qtbot, again.pause_button)
+    qtbot.waitUntil(lambda: fit.number > reached + 2, timeout=60_000)
+    press(qtbot, again.stop_button)
+    qtbot.waitUntil(lambda: again.model is not None, timeout=60_000)
+    settle(qtbot, again)
+
+
+def test_a_model_whose_dock_was_closed_can_still_be_saved(viewer, train_dock, dock, qtbot, image):
+    viewer.add_image(image, name="cells")
+    press(qtbot, train_dock.train_button)
+    settle(qtbot, train_dock)
+    close(viewer, "Train autoencoder")
+    again = dock("Train autoencoder")
+    press(qtbot, again.save_button)
+    settle(qtbot, again)
+    assert [path.name for path in models_folder().glob("*.aeseg")] == ["cells.aeseg"]

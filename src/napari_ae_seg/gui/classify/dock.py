@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from qtpy.QtCore import QTimer
@@ -30,7 +30,7 @@ from .subjects import SubjectRows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
     from napari.viewer import Viewer
 
     from napari_ae_seg.classifier import Classifier
@@ -41,6 +41,20 @@ SETTLE_MS = 120
 """How long to wait after a click before learning: the next one may follow."""
 TWO = "Add two classes, or more, then name a few {kind} of each."
 LEARNING = "Learning"
+
+
+class Left(NamedTuple):
+    """Classes and examples, and what was chosen, when the dock was closed."""
+
+    classes: list[str]
+    given: Given
+    before: Classifier | None
+    origin: str
+    results: list[Labels]
+    kind: str
+    image: Layer | None
+    objects: Layer | None
+    images: tuple[Layer, ...]
 
 
 class ClassifyWidget(Dock):
@@ -62,6 +76,7 @@ class ClassifyWidget(Dock):
         self._rest.setTimeout(SETTLE_MS)
         self._rest.triggered.connect(self.learn)
         self._connect()
+        self._resume(self.left(self._viewer))
         self._followed()
 
     def config(self) -> ClassificationConfig:
@@ -171,10 +186,34 @@ class ClassifyWidget(Dock):
             clipboard.setText(learning.python(self._asked))
 
     def closing(self) -> None:
-        """End what is running, and leave the mouse alone."""
+        """End what is running, and leave the mouse alone; what has a class is kept for a dock that is opened later."""
         super().closing()
         self._rest.cancel()
         self._end_clicks()
+        if self.classes:
+            layers = self.results.layers
+            chosen = self.about.kind, self.about.image.layer, self.about.objects.layer, tuple(self.about.images.layers)
+            self.leave(self._viewer, Left(self.classes, self.given, self.before, self._origin, layers, *chosen))
+
+    def _resume(self, left: Left | None) -> None:
+        """Go on with the classes and examples of a dock that was closed."""
+        if left is None:
+            return
+        self.classes, self.given, self._origin = left.classes, left.given, left.origin
+        for layer in list(self.given.classes):
+            if layer not in self._viewer.layers:
+                self.given.drop(layer)
+        self.about.choose(left.kind)
+        for picker, layer in ((self.about.image, left.image), (self.about.objects, left.objects)):
+            if layer in self._viewer.layers:
+                picker.choose(layer)
+        for layer in left.images:
+            self.about.images.tick(layer)
+        self.results.resume(left.results)
+        if left.before is not None:
+            self.about.models.hold(learning.model_of(left.before, left.origin))
+            self.before = left.before
+        self._changed()
 
     def _run(self, title: str, task: Callable[[Any], Any], then: Callable[[Any], Any]) -> None:
         """Run a job once none is running: what is learnt meanwhile is given up."""

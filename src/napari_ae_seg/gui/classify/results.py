@@ -8,6 +8,8 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_ae_seg.gui.session import current
+
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
@@ -34,6 +36,15 @@ class Results:
         """The layer of the first image."""
         return self._layers[0] if self._layers else None
 
+    @property
+    def layers(self) -> list[Labels]:
+        """The layers of all images."""
+        return list(self._layers)
+
+    def resume(self, layers: list[Labels]) -> None:
+        """Show what comes in `layers`, where it fits there."""
+        self._layers = layers if all(layer in self._viewer.layers for layer in layers) else []
+
     def holds(self, layer: Layer) -> bool:
         """Whether `layer` is one of these."""
         return layer in self._layers
@@ -44,13 +55,16 @@ class Results:
         if self._layers and chosen is self._chosen:  # the same classes, checked meanwhile
             return
         parts = [answer.found.of(n) for n in range(len(subject.images))]
-        fits = self._about is not None and self._about[:2] == (subject.images, subject.objects)
+        if self._about is None:  # layers of a dock that was closed
+            fits = [layer.data.shape for layer in self._layers] == [part.labels.shape for part in parts]
+        else:
+            fits = self._about[:2] == (subject.images, subject.objects)
         if not fits:
             self.forget()
             self._layers = [self._made(part) for part in parts]
             if subject.objects is not None:
                 subject.objects.visible = False
-        elif self._about[2] is not answer.measured:
+        elif self._about is None or self._about[2] is not answer.measured:
             for layer, part in zip(self._layers, parts, strict=True):
                 layer.data = part.labels
         self._about = (subject.images, subject.objects, answer.measured)
@@ -74,6 +88,7 @@ class Results:
         about = {name: value for name, value in part.layer.items() if name not in ("colormap", "opacity")}
         layer = Labels(part.labels, **about, opacity=opacity)
         layer.editable = False
+        current().clustered.add(layer)
         self._viewer.add_layer(layer)
         if active is not None:
             self._viewer.layers.selection.active = active

@@ -12,10 +12,9 @@ from qtpy.QtWidgets import QWidget
 
 from napari_ae_seg.gui.parts.controls import Combo
 from napari_ae_seg.gui.parts.forms import caption, rows
-from napari_ae_seg.gui.parts.layers import NO_IMAGE, LayerList, LayerPicker
+from napari_ae_seg.gui.parts.layers import NO_IMAGE, LayerList, LayerPicker, holds_clusters
 from napari_ae_seg.gui.parts.models import ModelPicker
 from napari_ae_seg.gui.parts.sources import read_layers
-from napari_ae_seg.gui.session import current
 
 from .learning import Subject
 from .pointing import slice_shown
@@ -28,11 +27,6 @@ KINDS = {"objects": "labelled objects", "slices": "slices", "images": "whole ima
 
 SMALL = 32_000_000
 """Pixels of labels up to which they are compared as a whole."""
-
-
-def _clusters(layer: Layer) -> bool:
-    """Whether `layer` holds clusters, none of which a person gave a class."""
-    return layer in current().clustered and layer not in current().numbered
 
 
 class SubjectRows(QWidget):
@@ -52,7 +46,7 @@ class SubjectRows(QWidget):
         self._kind.offer(KINDS)
         self.image = LayerPicker(viewer, (Image,))
         self.image.setObjectName("image")
-        self.objects = LayerPicker(viewer, (Labels,), unlikely=_clusters)
+        self.objects = LayerPicker(viewer, (Labels,), unlikely=holds_clusters)
         self.objects.setObjectName("objects")
         self.images = LayerList(viewer, (Image,))
         self.images.setObjectName("images")

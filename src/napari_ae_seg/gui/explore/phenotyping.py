@@ -16,9 +16,10 @@ from napari_ae_seg.core.colors import color
 from napari_ae_seg.core.progress import Progress
 from napari_ae_seg.gui.parts.controls import tooltip
 from napari_ae_seg.gui.parts.forms import Form, beside, column, read, row_of
-from napari_ae_seg.gui.parts.layers import LayerPicker
+from napari_ae_seg.gui.parts.layers import LayerPicker, holds_clusters
 from napari_ae_seg.gui.parts.plots import TRAINING, VALIDATION
 from napari_ae_seg.gui.parts.tableview import TableView
+from napari_ae_seg.gui.session import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,7 @@ class Phenotyping(QWidget):
         self._layer: weakref.ref[Any] | None = None
         self._table: TableView | None = None
         self.found: Phenotypes | None = None
-        self.objects = LayerPicker(viewer, (Labels,))
+        self.objects = LayerPicker(viewer, (Labels,), unlikely=holds_clusters)
         self.form = Form(PhenotypeConfig, ("n_phenotypes", "scaling", "latents"))
         self.button, self.table_button = QPushButton("Find phenotypes"), QPushButton("Table")
         self.button.setToolTip(tooltip(TIP))
@@ -103,9 +104,9 @@ class Phenotyping(QWidget):
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
         active = self._viewer.layers.selection.active
-        layer = self._viewer.add_labels(
-            found.labels, name=f"{one.segments.name} phenotypes", **about, **one.segments.transform
-        )
+        layer = Labels(found.labels, name=f"{one.segments.name} phenotypes", **about, **one.segments.transform)
+        current().clustered.add(layer)
+        self._viewer.add_layer(layer)
         self._layer = weakref.ref(layer)
         if active in self._viewer.layers:
             self._viewer.layers.selection.active = active

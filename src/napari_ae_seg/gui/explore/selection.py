@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from superqt.utils import QSignalDebouncer
 
 from napari_ae_seg.gui.parts.layers import heed, region
+from napari_ae_seg.gui.session import current
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -91,6 +92,7 @@ class Selection(QObject):
     def _made(self) -> Labels:
         colors = DirectLabelColormap(color_dict={None: CLEAR, 0: CLEAR, 1: LIT})
         layer = Labels(np.zeros(self._shape, np.uint8), name=NAME, colormap=colors, opacity=0.75, **self._about)
+        current().clustered.add(layer)
         active = self._viewer.layers.selection.active
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = active

@@ -11,6 +11,8 @@ from qtpy.QtCore import QObject, QSize, Qt, Signal
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QWidget
 from superqt.utils import signals_blocked
 
+from napari_ae_seg.gui.session import current
+
 from .controls import Combo
 
 if TYPE_CHECKING:
@@ -180,6 +182,11 @@ def fit_rows(rows: QListWidget, most: int = 5) -> None:
     for row in range(rows.count()):
         rows.item(row).setSizeHint(QSize(0, ROW))
     rows.setFixedHeight(min(max(rows.count(), 1), most) * ROW + 4)
+
+
+def holds_clusters(layer: Layer) -> bool:
+    """Whether `layer` holds clusters, classes or strokes, none of which a person gave a class: they are no objects."""
+    return layer in current().clustered and layer not in current().numbered
 
 
 def unwrapped(viewer: Viewer) -> Viewer:

@@ -35,6 +35,7 @@ class Curve(QWidget):
 
     def clear(self) -> None:
         """Start anew."""
+        self.steps: list[tuple[int, float, float | None]] = []
         self.losses: list[tuple[float, float]] = []
         self.smooth: list[tuple[float, float]] = []
         self.checks: list[tuple[float, float]] = []
@@ -43,6 +44,7 @@ class Curve(QWidget):
 
     def add(self, number: int, loss: float, validation: float | None) -> None:
         """One more step."""
+        self.steps.append((number, loss, validation))
         last = self.smooth[-1][1] if self.smooth else loss
         self.losses.append((number, loss))
         self.smooth.append((number, last + SMOOTHING * (loss - last)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from .forms import column, sentence
 from .jobs import Job, Work, as_sentence
 
 if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
     from napari_ae_seg.core.progress import Progress
 
 Then = Callable[[Any], Any]
@@ -161,6 +164,14 @@ class Dock(QWidget):
         """End what is running."""
         self.runner.stop()
 
+    def leave(self, viewer: Viewer, work: Any) -> None:
+        """Keep unfinished work for a dock of this kind that is opened later in the same viewer."""
+        _LEFT.setdefault(viewer, {})[type(self)] = work
+
+    def left(self, viewer: Viewer) -> Any:
+        """The work that the last dock of this kind left in `viewer`; None without any."""
+        return _LEFT.get(viewer, {}).pop(type(self), None)
+
     def _join(self) -> None:
         """Lie on the docks of this plugin that are in the same window, not below them, where neither has room."""
         frame = _frame(self)
@@ -183,6 +194,9 @@ def _frame(dock: QWidget) -> QDockWidget | None:
     while holder is not None and not isinstance(holder, QDockWidget):
         holder = holder.parent()
     return holder
+
+
+_LEFT: weakref.WeakKeyDictionary[Viewer, dict[type[Dock], Any]] = weakref.WeakKeyDictionary()
 
 
 def _ignore(_: Any) -> None:

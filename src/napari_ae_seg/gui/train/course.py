@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from napari_ae_seg.core.progress import Progress
 from napari_ae_seg.gui.parts.models import load
@@ -28,6 +31,18 @@ class Forecast:
     words: str
 
 
+@dataclass(frozen=True)
+class Left:
+    """A training, or what came of it, when its dock was closed."""
+
+    plan: Plan
+    fit: Fit | None
+    model: Autoencoder | None
+    saved: Path | None
+    steps: list[tuple[int, float, float | None]]
+    """Number, loss and check of every step so far."""
+
+
 def begin(plan: Plan, report: Reporter) -> Fit:
     """Start a training; it is sent as soon as it stands, so that it can be paused."""
     report(Progress("loading", 0, 0))
@@ -47,11 +62,12 @@ def go_on(fit: Fit, report: Reporter) -> Fit:
     from napari_ae_seg.autoencoder.training.glance import glance
 
     every = max(1, fit.training.steps // GLANCES)
-    for step in fit:
-        report.send(step)
-        if step.number % every == 0 or fit.finished:
-            report.send(glance(fit))
-        report(Progress("training", step.number, step.steps, left(step.eta)))
+    with _TURNS.setdefault(fit, Lock()):  # a dock that was closed may be in the middle of its last step
+        for step in fit:
+            report.send(step)
+            if step.number % every == 0 or fit.finished:
+                report.send(glance(fit))
+            report(Progress("training", step.number, step.steps, left(step.eta)))
     return fit
 
 
@@ -107,3 +123,7 @@ def memory(count: float) -> str:
     ('300 MB', '2.5 GB')
     """
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count / 1e6, 1):.0f} MB"
+
+
+_TURNS: WeakKeyDictionary[Fit, Lock] = WeakKeyDictionary()
+"""Who trains a fit at present: one at a time."""

@@ -38,6 +38,7 @@ from napari_ae_seg.gui.parts.sources import Images
 from napari_ae_seg.gui.session import current
 
 from . import course
+from .course import Left
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -80,6 +81,7 @@ class TrainWidget(Dock):
         self._rest.setTimeout(SETTLE_MS)
         self._rest.triggered.connect(self._forecast)
         self._connect()
+        self._resume(self.left(self._viewer))
         self._tick_first()
         self._follow()
 
@@ -146,9 +148,31 @@ class TrainWidget(Dock):
             self.save(path)
 
     def closing(self) -> None:
-        """End what is running."""
+        """Pause what is running: a dock that is opened later goes on with it."""
         super().closing()
         self._end_forecast()
+        if self.plan is not None and (self.model is not None or (self.fit is not None and self.fit.number)):
+            self.leave(self._viewer, Left(self.plan, self.fit, self.model, self._saved, list(self.curve.steps)))
+
+    def _resume(self, left: Left | None) -> None:
+        """Show what a dock that was closed has left, if its images are still there."""
+        if left is None or not all(layer in self._viewer.layers for layer in left.plan.images.layers):
+            return
+        self.plan, self.fit, self.model, self._saved = left.plan, left.fit, left.model, left.saved
+        for layer in left.plan.images.layers:
+            self.images.tick(layer)
+        self.together.choose(left.plan.images.together)
+        self.region.choose(left.plan.images.region or "")
+        if left.plan.start is not None:
+            self.start.hold(left.plan.start)
+        for form in self.forms:
+            form.write((left.plan.network if form.config is NetworkConfig else left.plan.training).model_dump())
+        for step in left.steps:
+            self.curve.add(*step)
+        if left.fit is not None:
+            self.curve.total = left.fit.training.steps
+            self.runner.say(self._paused(left.fit))
+        self.course.show()
 
     def _run(self, title: str, task: Any) -> None:
         self.runner.run(
@@ -171,10 +195,14 @@ class TrainWidget(Dock):
             self._ending = False
             QTimer.singleShot(0, self._finish)
         elif self.fit is not None and self.fit.number:
-            self.runner.say(f"Paused after {self.fit.number} of {self.fit.training.steps} steps.")
+            self.runner.say(self._paused(self.fit))
         else:
             self.fit = None
         self._enable()
+
+    @staticmethod
+    def _paused(fit: Fit) -> str:
+        return f"Paused after {fit.number} of {fit.training.steps} steps."
 
     def _failed(self) -> None:
         self._ending = False
