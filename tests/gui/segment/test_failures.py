@@ -155,6 +155,17 @@ def test_a_region_of_another_size_is_told_so(viewer, segment_dock, qtbot, image)
     assert "'small' has the shape (5, 5)" in segment_dock.runner.text.text()
 
 
+def test_images_that_differ_are_told_so_in_the_words_of_the_dock(viewer, segment_dock, qtbot, image):
+    viewer.add_image(image, name="gray")
+    color = viewer.add_image(np.stack([image] * 3, -1).astype(np.uint8), name="color")
+    segment_dock.image.choose(color)
+    segment_dock.models.setCurrentIndex(0)
+    segment_dock.options.more.tick(viewer.layers["gray"])
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    assert "pick the same ones with “Channels”" in segment_dock.runner.text.text()
+
+
 def test_a_file_that_is_no_model_is_refused(viewer, segment_dock, tmp_path):
     wrong = tmp_path / "wrong.aeseg"
     wrong.write_bytes(b"nothing of use")

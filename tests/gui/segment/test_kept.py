@@ -167,3 +167,13 @@ def test_a_model_that_was_chosen_for_another_kind_of_image_says_why_it_cannot_be
     assert "slices, the image is taken as a volume" in segment_dock.why.text()
     segment_dock.options.extent.choose("slices")
     assert segment_dock.button.isEnabled()
+
+
+def test_a_model_file_that_is_gone_is_not_offered_any_more(segment_dock, tmp_path, tiny_model):
+    path = tmp_path / "going.aeseg"
+    path.write_bytes(tiny_model.read_bytes())
+    segment_dock.models.open(path)
+    path.unlink()
+    segment_dock.models.showPopup()
+    segment_dock.models.hidePopup()
+    assert "going" not in [segment_dock.models.itemText(row) for row in range(segment_dock.models.count())]

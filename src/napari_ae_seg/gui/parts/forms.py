@@ -227,5 +227,5 @@ WIDTH = 330
 BESIDE = 4
 """Pixels that a theme may draw around the scroll bar."""
 
-CAPTION = 110
+CAPTION = 118
 """Width in pixels of the words before a row."""

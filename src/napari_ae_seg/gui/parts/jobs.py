@@ -8,7 +8,6 @@ raises arrives as one sentence (napari's own workers swallow a RuntimeError).
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -27,6 +26,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_ae_seg.core.errors import AeSegError
 from napari_ae_seg.core.progress import Progress, Stopped
+
+from .wording import as_sentence
 
 log = logging.getLogger(__name__)
 
@@ -187,19 +188,6 @@ def tell(error: BaseException) -> str:
     shown.__traceback__ = error.__traceback__
     notification_manager.dispatch(ErrorNotification(shown))
     return sentence
-
-
-def as_sentence(text: str) -> str:
-    """What an error says, as a sentence begins and ends; a name that it begins with stays as it is.
-
-    >>> as_sentence("tick an image"), as_sentence("a.tif holds no image"), as_sentence("Saved as /a/b.tif.")
-    ('Tick an image.', 'a.tif holds no image.', 'Saved as /a/b.tif.')
-    """
-    start = text[:1].upper() + text[1:] if _WORD.match(text) else text
-    return start if not start or start[-1] in ".!?…)" else f"{start}."
-
-
-_WORD = re.compile(r"[a-z]+[ ,;]")
 
 
 class _Task:

@@ -170,7 +170,7 @@ class ModelPicker(Combo):
         saved = [Model(one.path.stem, one.path) for one in entries(models_folder())]
         known = {model.path for model in saved}
         held = dict.fromkeys([*self._held, *current().models])
-        others = [model for model in held if model.path is None or model.path not in known]
+        others = [model for model in held if model.path is None or (model.path not in known and model.path.exists())]
         self.offer({model: model.name for model in (self._first, *others, *saved)})
 
     def hold(self, model: Model) -> None:
@@ -206,6 +206,11 @@ class ModelPicker(Combo):
             return
         self.hold(Model(Path(chosen).stem, Path(chosen)))
         self._choose_by_hand()
+
+    def showPopup(self) -> None:  # noqa: N802 (Qt's name)
+        """Offer the files that there are now."""
+        self.refresh()
+        super().showPopup()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Take model files."""

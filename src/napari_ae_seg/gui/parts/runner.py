@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QProgressBar, 
 from superqt.utils import QSignalDebouncer
 
 from .forms import column, sentence
-from .jobs import Job, Work, as_sentence
+from .jobs import Job, Work
+from .wording import as_sentence
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -35,6 +35,7 @@ from napari_ae_seg.gui.parts.preferences import run_defaults
 from napari_ae_seg.gui.parts.results import Plan
 from napari_ae_seg.gui.parts.runner import Dock, Runner
 from napari_ae_seg.gui.parts.sources import Images
+from napari_ae_seg.gui.parts.wording import as_sentence
 from napari_ae_seg.gui.session import current
 
 from . import course
@@ -62,6 +63,7 @@ PURPOSE = (
 )
 
 TRAIN_TIP = "Let an autoencoder learn the images that are ticked."
+ANEW_TIP = "Begin anew; what was learnt before the pause is given up. “Resume” goes on with it."
 
 
 class TrainWidget(Dock):
@@ -318,7 +320,7 @@ class TrainWidget(Dock):
             why = f"{self.runner.job.title} is under way."
         else:
             why = self._contradiction()
-        _set(self.train_button, not why, why or TRAIN_TIP)
+        _set(self.train_button, not why, why or (ANEW_TIP if paused else TRAIN_TIP))
         training = running and self.runner.job is not None and self.runner.job.title == "Training"
         for before in (self.purpose, self.reason, self.cost):  # the course takes their room
             before.setVisible(not training and not paused)
@@ -336,7 +338,7 @@ class TrainWidget(Dock):
         try:
             self.training(), self.network()
         except ValueError as error:
-            return f"{error}."
+            return as_sentence(str(error))
         start, stack = self.start.model, self._stack()
         return misfit(start, stack) if start != NEW and stack is not None else ""
 
