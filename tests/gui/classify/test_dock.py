@@ -267,6 +267,7 @@ def test_classes_and_examples_of_a_dock_that_was_closed_are_there_in_the_next_on
     again = dock("Classify")
     assert again.classes == ["flat", "striped"]
     assert again.about.objects.layer is viewer.layers["objects"]
+    assert not again.why.isVisibleTo(again)
     learnt(qtbot, again)
     assert again.answer.found.names == ["flat", "striped"] * 6
     assert len(viewer.layers) == before

@@ -18,6 +18,8 @@ from napari_ae_seg.gui.parts.swatch import swatch
 from . import learning
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QShowEvent
+
     from .learning import Answer
 
 COLUMNS = {
@@ -82,10 +84,20 @@ class ClassTable(QTableWidget):
                 for place, counts in ((1, examples), (2, found)):
                     self.setItem(row, place, number(f"{counts[name]}" if name in counts else ""))
                 self.setRowHeight(row, ROW)
-            self.setFixedHeight(min(max(len(names), 2), ROWS) * ROW + self.horizontalHeader().sizeHint().height() + 4)
+            self._fit()
             if names:
                 self.choose(now if now in names else names[0])
         self.chosen.emit()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Fit the height now that the theme is known."""
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as its rows."""
+        rows = min(max(self.rowCount(), 2), ROWS)
+        self.setFixedHeight(rows * ROW + self.horizontalHeader().sizeHint().height() + 4)
 
     def _edited(self, item: QTableWidgetItem) -> None:
         before, after = str(item.data(Qt.ItemDataRole.UserRole)), item.text().strip()

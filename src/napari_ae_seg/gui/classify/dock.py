@@ -67,6 +67,7 @@ class ClassifyWidget(Dock):
         self.given = Given()
         self.before: Classifier | None = None
         self._origin = ""
+        self._named = 0
         self.answer: Answer | None = None
         self._asked: Question | None = None
         self._waiting: Callable[[], None] | None = None
@@ -268,6 +269,7 @@ class ClassifyWidget(Dock):
                 examples[name] = examples.get(name, 0) + count
         names = self.answer.found.names if self.answer is not None else []
         found = {name: names.count(name) for name in self.classes} if names else {}
+        self._named = sum(1 for count in examples.values() if count)
         self.table.show_classes(self.classes, {name: examples.get(name, 0) for name in self.classes}, found)
         self._enable()
 
@@ -343,7 +345,7 @@ class ClassifyWidget(Dock):
         }
         for button, tip in tips.items():
             _set(button, done, tip)
-        hint = why or (TWO.format(kind=kind) if self.answer is None else "")
+        hint = why or (TWO.format(kind=kind) if self._named < 2 else "")
         self.why.setText(hint)
         self.why.setVisible(bool(hint))
 

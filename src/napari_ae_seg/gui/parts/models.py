@@ -45,7 +45,7 @@ class Model:
 SHIPPED = Model("ready to use")
 """The encoder that comes with the package."""
 
-NEW = Model("what Network says")
+NEW = Model("the network above")
 """No model: training starts from the shipped encoder or from nothing."""
 
 

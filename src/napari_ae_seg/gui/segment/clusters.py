@@ -22,7 +22,7 @@ from napari_ae_seg.gui.parts.controls import tooltip
 from napari_ae_seg.gui.parts.swatch import swatch
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QKeyEvent, QShowEvent
 
     from napari_ae_seg.segmenter.segments import Segments
 
@@ -90,6 +90,15 @@ class ClusterTable(QTableWidget):
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                     self.setItem(row, column, item)
                 self.setRowHeight(row, 24)
+        self._fit()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Fit the height now that the theme is known."""
+        super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """As high as its rows."""
         self.setFixedHeight(min(self.rowCount(), ROWS) * 24 + self.horizontalHeader().sizeHint().height() + 4)
 
     def selected(self) -> list[int]:
