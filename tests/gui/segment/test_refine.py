@@ -152,6 +152,17 @@ def test_what_was_learnt_stays_when_the_smoothing_changes(taught, qtbot):
     assert (labels.data[where] == 5).all()
 
 
+def test_it_is_said_that_strokes_decide_until_they_are_forgotten(taught, qtbot):
+    dock = taught[0]
+    assert "What you painted decides" in dock.says.text()
+    slide(dock, "n_clusters", 4)
+    settle(qtbot, dock)
+    assert "forget it to change the number of clusters" in dock.says.text()
+    press(qtbot, dock.discard)
+    settle(qtbot, dock)
+    assert "What you painted" not in dock.says.text()
+
+
 def test_copied_python_learns_the_same_without_the_layers(taught, viewer):
     dock, labels, _, _ = taught
     expected = labels.data.copy()

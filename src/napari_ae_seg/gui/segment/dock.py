@@ -50,6 +50,8 @@ WARM_UP_MS = 300
 TIP = "Find the parts of the image and show them as labels."
 TRAIN_TIP = "Let an autoencoder learn this image first, then segment with it. Slower, and better on unusual images."
 
+TAUGHT = "What you painted decides most labels now: forget it to change the number of clusters."
+
 
 class SegmentWidget(Dock):
     """Segment images without labels, and change the clusters until they fit."""
@@ -386,7 +388,8 @@ class SegmentWidget(Dock):
         self.folder.take(self.view)
         held = current()
         if result is not None and self.view is not None:
-            self.says.setText(result.segments[0].sentence)
+            taught = f" {TAUGHT}" if result.segmenter.guide is not None else ""
+            self.says.setText(result.segments[0].sentence + taught)
             self.table.show_segments(result.segments[0])
             self.table.cleared = result.segmenter.edits.cleared
             self.results.offer_background(result.background, result.segmenter.edits.hidden)
