@@ -69,6 +69,47 @@ def test_cells_that_run_into_one_are_parted_again_and_keep_their_numbers():
     assert tracks.labels[2, 10, 28] == 2
 
 
+def discs(*frames):
+    """A movie (T, 32, 64), per frame a list of objects, each of one or more discs (y, x) with a radius of 6 pixels."""
+    y, x = np.mgrid[:32, :64]
+    out = np.zeros((len(frames), 32, 64), int)
+    for t, objects in enumerate(frames):
+        for number, middles in enumerate(objects, 1):
+            for middle in middles:
+                out[t][np.hypot(y - middle[0], x - middle[1]) < 6] = number
+    return out
+
+
+def test_cells_that_touch_at_first_are_two_from_the_start_once_they_come_apart():
+    touching, apart = [[(16, 20), (16, 30)]], [[(16, 18)], [(16, 32)]]
+    tracks = tracked(discs(touching, touching, apart, apart))
+    assert tracks.count == 2
+    assert tracks.graph == {}
+    assert (tracks.labels[:, 16, 18] != tracks.labels[:, 16, 32]).all()
+
+
+def test_a_cell_without_a_neck_is_one_until_it_divides():
+    halves = [[(16, 12)], [(16, 24)]]
+    tracks = tracked(discs([[(16, 18)]], [[(16, 18)]], halves, halves))
+    assert tracks.splits == {1: [2, 3]}
+    assert tracks.summary["first t"] == [0, 2, 2]
+
+
+def test_a_daughter_born_beside_another_cell_is_parted_from_it():
+    before = [[(16, 26)], [(16, 44)]]
+    born = [[(16, 20)], [(16, 33), (16, 43)]]
+    tracks = tracked(discs(before, before, born, born))
+    assert list(tracks.splits) == [tracks.labels[0, 16, 26]]
+    assert tracks.labels[3, 16, 44] == tracks.labels[0, 16, 44]
+    assert set(tracks.splits[tracks.labels[0, 16, 26]]) == {tracks.labels[3, 16, 20], tracks.labels[3, 16, 31]}
+
+
+def test_one_frame_that_cuts_a_cell_in_two_does_not_cut_the_others():
+    whole, cut = [[(16, 20), (16, 30)]], [[(16, 20)], [(16, 30)]]
+    tracks = tracked(discs(whole, whole, cut, whole, whole))
+    assert [len(np.unique(frame)) - 1 for frame in tracks.labels] == [1, 1, 2, 1, 1]
+
+
 def test_droplets_that_merge_begin_anew_or_one_keeps_its_number():
     assert tracked(merging(), merges="note").merges == {3: [1, 2]}
     assert tracked(merging(), merges="ignore").graph == {}

@@ -157,24 +157,35 @@ def divisions(rng: Rng, frames: int = 10, size: int = 192) -> tuple[Image, Image
     return film.image, film.classes
 
 
-def movie(rng: Rng, frames: int = 10, size: int = 192) -> Movie:
+def movie(
+    rng: Rng,
+    frames: int = 10,
+    size: int = 192,
+    *,
+    count: int = 22,
+    apart: float = 28.0,
+    speed: float = 1.0,
+    photons: float = 150.0,
+) -> Movie:
     """The same nuclei with the number of each and its mother, from which tracks can be judged.
+
+    At most `count` nuclei begin, `apart` pixels from each other at least; `speed` times as fast as in the sample.
 
     >>> film = movie(np.random.default_rng(8), frames=3, size=96)
     >>> film.cells.shape == film.image.shape == (3, 96, 96)
     True
     """
-    places = strewn(rng, (size, size), 28, 22)
-    ages, headings = rng.uniform(0, 1, len(places)), rng.normal(0, 1.5, places.shape)
+    places = strewn(rng, (size, size), apart, count)
+    ages, headings = rng.uniform(0, 1, len(places)), speed * rng.normal(0, 1.5, places.shape)
     names = np.arange(1, len(places) + 1)
     mothers: dict[int, int] = {}
     pictures, cells = [], []
     for _ in range(frames):
-        picture, numbers = _frame(rng, size, places, ages)
+        picture, numbers = _frame(rng, size, places, ages, photons)
         pictures.append(picture)
         cells.append(np.concatenate([[0], names])[numbers].astype(np.int32))
         ages = ages + 0.09
-        headings = 0.7 * headings + rng.normal(0, 0.9, places.shape)
+        headings = 0.7 * headings + speed * rng.normal(0, 0.9, places.shape)
         places = places + headings
         old, first = ages > 1, int(names.max()) + 1
         places, ages, headings = _divided(rng, places, ages, headings)
@@ -188,14 +199,14 @@ def movie(rng: Rng, frames: int = 10, size: int = 192) -> Movie:
     )
 
 
-def _frame(rng: Rng, size: int, places: np.ndarray, ages: np.ndarray) -> tuple[Image, Image]:
+def _frame(rng: Rng, size: int, places: np.ndarray, ages: np.ndarray, photons: float) -> tuple[Image, Image]:
     shape, rounding = (size, size), np.clip((ages - 0.85) / 0.15, 0, 1)
     radii = (7 + 4 * np.clip(ages, 0, 1) - 4 * rounding)[:, None] * np.array([0.9, 1.15])
     numbers, depth = blobs(rng, shape, places, radii, 0.08)
     stain = np.concatenate([[0], 0.55 + 0.4 * rounding])[numbers]
     glow = stain * (1 + 0.2 * smooth(rng, shape, 1.5)) * np.minimum(4 * depth, 1)
     haze = ndimage.gaussian_filter(stain, 18)
-    seen = camera(rng, ndimage.gaussian_filter(glow, 0.9) + 0.25 * haze + 0.05, photons=150, read=0.01)
+    seen = camera(rng, ndimage.gaussian_filter(glow, 0.9) + 0.25 * haze + 0.05, photons=photons, read=0.01)
     return np.clip(seen, 0, 1), numbers
 
 

@@ -73,7 +73,7 @@ def find_objects(
         inside = np.isin(labels, group)
         if inside.any():
             height = METHODS[config.method](inside, intensity, step, config.blur)
-            parts = np.asarray(ndi.label(inside)[0]) if height is None else _hills(inside, height, config.depth)
+            parts = np.asarray(ndi.label(inside)[0]) if height is None else hills(inside, height, config.depth)
             found = np.where(inside, parts + found.max(), found)
     return _described(_fitting(found, config.min_size, config.max_size), labels, step)
 
@@ -97,7 +97,7 @@ METHODS: dict[str, Callable[[np.ndarray, Any, tuple[float, ...], float], np.ndar
 """The landscape, positive inside, whose hills are the objects of one cluster; None: what touches is one object."""
 
 
-def _hills(inside: np.ndarray, height: np.ndarray, depth: float) -> np.ndarray:
+def hills(inside: np.ndarray, height: np.ndarray, depth: float) -> np.ndarray:
     """The hills of `height` in `inside`, 1..n: one per peak that is higher than the passes around it by `depth`."""
     from skimage.morphology import reconstruction
     from skimage.segmentation import watershed
