@@ -187,6 +187,18 @@ def test_the_cell_tracking_challenge_format_holds_every_frame_and_the_lineage(tm
     assert frames[0].dtype == np.uint16
 
 
+def test_after_a_gap_the_folder_has_a_track_that_came_from_the_one_before(tmp_path):
+    halves = [(6, 8, 10, 8), (6, 20, 10, 8)]
+    labels = film([(6, 10, 10, 16)], [], [(6, 10, 10, 16)], halves)
+    tracks = tracked(labels)
+    assert tracks.table["track"] == [1, 1, 2, 3]
+    tracks.to_ctc(tmp_path / "ctc")
+    lines = np.loadtxt(tmp_path / "ctc" / "res_track.txt", int).tolist()
+    assert lines == [[1, 0, 0, 0], [4, 2, 2, 1], [2, 3, 3, 4], [3, 3, 3, 4]]
+    frames = [set(np.unique(tifffile.imread(tmp_path / "ctc" / f"mask00{t}.tif"))) - {0} for t in range(4)]
+    assert frames == [{number for number, start, stop, _ in lines if start <= t <= stop} for t in range(4)]
+
+
 def test_the_table_is_numbers_alone_under_the_names_that_btrack_reads(tmp_path):
     tracked(film([(6, 10, 10, 16)], [(6, 8, 10, 8)])).table.save(tmp_path / "tracks.csv")
     with (tmp_path / "tracks.csv").open(newline="") as file:

@@ -154,7 +154,8 @@ class Tracks:
         r"""Write a folder as the Cell Tracking Challenge has it, which trackastra, btrack and Fiji read.
 
         `mask000.tif` and so on hold the labels of each frame, `res_track.txt` a line per track: its number, first and
-        last frame, and the track it came from, or 0. Of a merge only the first of the tracks before is kept.
+        last frame, and the track it came from, or 0. The format knows no gaps: where an object is missing for a while
+        its track ends, and the rest is a track that came from it. Of a merge only the first track before is kept.
 
         Parameters
         ----------
@@ -181,15 +182,12 @@ class Tracks:
         series = list(_series(self.image))
         if len(series) != 1:
             raise ValueError(f"{self.image.name} holds {len(series)} movies: write each on its own")
-        if self.labels.max(initial=0) > np.iinfo(np.uint16).max:
-            raise ValueError(f"{self.count} tracks are more than the 65535 that this format has room for")
-        frames = self.image.from_source(self.labels)[series[0]].astype(np.uint16)
-        about = self.summary
-        rows = zip(about["index"], about["first t"], about["last t"], strict=True)
-        lines = [f"{track} {first} {last} {self.graph.get(track, [0])[0]}" for track, first, last in rows]
+        frames, lines = _challenge(self, self.image.from_source(self.labels)[series[0]])
+        if frames.max(initial=0) > np.iinfo(np.uint16).max:
+            raise ValueError(f"{len(lines)} tracks are more than the 65535 that this format has room for")
         with whole_folder(folder, replaces=_is_ctc) as place:
-            for t, frame in enumerate(frames):
-                tifffile.imwrite(place / f"mask{t:03d}.tif", frame, compression="zlib")
+            for t, frame in enumerate(frames.astype(np.uint16)):
+                tifffile.imwrite(place / _mask_name(t, len(frames)), frame, compression="zlib")
             (place / "res_track.txt").write_text("".join(f"{line}\n" for line in lines))
 
     @property
@@ -306,6 +304,42 @@ def _steady(table: Table, clusters: dict[int, int]) -> Table:
     main = {name: max(held, key=lambda cluster: held[cluster]) for name, held in votes.items()}
     table["cluster"] = [main[name] for name in table["track"]]
     return table
+
+
+def _challenge(tracks: Tracks, frames: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Labels (T, *space) and lines of a Cell Tracking Challenge folder, where every track is in all of its frames."""
+    frames = frames.copy()
+    times: dict[int, list[int]] = {}
+    for track, t in zip(tracks.table["track"], tracks.table["t"], strict=True):
+        times.setdefault(track, []).append(t)
+    following = max(times, default=0) + 1
+    last: dict[int, int] = {}  # the number under which each track ends
+    rows = []
+    for track, seen in times.items():
+        number, parent = track, None
+        for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
+            if parent is not None:
+                number, following = following, following + 1
+                rest = frames[run[0] : run[-1] + 1]
+                rest[rest == track] = number
+            rows.append((number, run[0], run[-1], track, parent))
+            parent = number
+        last[track] = number
+    before = {track: last[parents[0]] for track, parents in tracks.graph.items()}
+    lines = [
+        f"{number} {start} {stop} {before.get(track, 0) if parent is None else parent}"
+        for number, start, stop, track, parent in rows
+    ]
+    return frames, lines
+
+
+def _mask_name(t: int, frames: int) -> str:
+    """The name of the file of a frame: as many digits as let the names of all frames lie in order.
+
+    >>> _mask_name(7, 10), _mask_name(7, 1001)
+    ('mask007.tif', 'mask0007.tif')
+    """
+    return f"mask{t:0{max(3, len(str(frames - 1)))}d}.tif"
 
 
 def _is_ctc(folder: Path) -> bool:
