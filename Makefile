@@ -1,5 +1,5 @@
 # Each target sets up all it needs, in .venv; a second run reuses what the first installed. PYTHON=... names another Python.
-.PHONY: help demo test test-matrix torture check bench bench-peers bench-scale test-slow encoder docs docs-links docs-screenshots docs-film docs-settings release lines pins clean
+.PHONY: help demo test test-matrix torture check bench bench-peers bench-scale test-slow encoder docs docs-links docs-screenshots docs-examples docs-film docs-settings release lines pins clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -75,6 +75,10 @@ docs-links:  ## links of the documentation to other sites; needs the network
 docs-screenshots:  ## the pictures in docs/, from the running docks
 	@scripts/setup dev
 	$(SCREEN) $(RUN) docs/screenshots.py
+
+docs-examples:  ## the pictures in docs/ that examples/ make, and their tables
+	@scripts/setup dev
+	for name in convolutional dense recognition regions sparse; do $(RUN) -m examples.$$name --picture docs/images/example-$$name.png || exit 1; done
 
 docs-film:  ## the moving picture at the top of the README
 	@scripts/setup dev

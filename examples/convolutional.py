@@ -5,38 +5,43 @@ every latent replaced by the mean of its cluster: what the clusters alone still 
 error of the redrawn image, that of the one drawn of clusters (root mean square, in parts of the image's range), and how
 well the clusters agree with what was drawn (adjusted Rand index).
 
-    python examples/convolutional.py
+    python -m examples.convolutional --picture convolutional.png
 """
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 import napari_ae_seg as ae
 
+from .pictures import options, save
+
 SIZES = (2, 8, 32)
 
 
-def main(short: bool = False) -> ae.Table:
-    """The table; `short` trains for a moment on a smaller image."""
+def main(short: bool = False, picture: Path | None = None) -> ae.Table:
+    """The table; `short` trains for a moment on a smaller image. `picture` is a file for a corner of all images."""
     side = 96 if short else 192
     sample = ae.samples.draw("tissue")
     image, truth = sample.image[:side, :side], sample.truth[:side, :side]
     stack = ae.read(image, axes=sample.axes)
-    rows = []
+    rows, shown = [], []
     for latents in SIZES:
         network = ae.NetworkConfig(latents=latents, levels=2, down="max", up="unpool")
         training = ae.TrainingConfig(steps=15 if short else 100, corruption="none", seed=1)
         model = ae.train(stack, training, network)
-        redrawn = off(ae.reconstruct(model, stack), image)
+        whole = ae.reconstruct(model, stack)
+        redrawn = off(whole, image)
+        panels = {"image": image, f"redrawn, {latents} latents": whole}
         for method in ("kmeans", "gmm"):
             config = ae.SegmentationConfig(n_clusters=4, features="latent", method=method)
             segmenter = ae.Segmenter.fit(model, stack, config)
             explored = ae.Exploration.of(segmenter, stack)
             drawn = np.moveaxis(explored.segmented()[0], 0, -1)
+            panels[f"of clusters by {method}"] = drawn
             rows.append(
                 {
                     "latents": [latents],
@@ -48,6 +53,9 @@ def main(short: bool = False) -> ae.Table:
                     ],
                 }
             )
+        shown.append({name: drawn[:96, :96] for name, drawn in panels.items()})
+    if picture:
+        save(picture, *shown)
     return ae.Table.stacked(rows)
 
 
@@ -58,4 +66,5 @@ def off(drawn: np.ndarray, image: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    print(main("--short" in sys.argv))
+    asked = options(__doc__)
+    print(main(asked.short, asked.picture))

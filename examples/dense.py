@@ -4,29 +4,34 @@ Its loss is the squared error, then the cross-entropy of values scaled to 0 to 1
 image is from the image (root mean square, in parts of its range), how many of the 256 units are silent, and how many
 are active at a place on average.
 
-    python examples/dense.py
+    python -m examples.dense --picture dense.png
 """
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 import numpy as np
 
 import napari_ae_seg as ae
 
+from .pictures import options, save
 
-def main(short: bool = False) -> ae.Table:
-    """The table; `short` is a smaller image for a moment."""
+LOSSES = {"mse": "redrawn, squared error", "bce": "redrawn, cross-entropy"}
+
+
+def main(short: bool = False, picture: Path | None = None) -> ae.Table:
+    """The table; `short` is a smaller image for a moment. `picture` is a file for the image and how it is redrawn."""
     image = ae.samples.draw("cells").image[: 96 if short else 256, : 96 if short else 256]
     network = ae.NetworkConfig(kind="dense", window=28, latents=256, activation="relu")
-    rows = []
-    for loss in ("mse", "bce"):
+    rows, panels = [], {"image": image}
+    for loss in LOSSES:
         training = ae.TrainingConfig(
             epochs=20 if short else 200, batch=32, loss=loss, learning_rate=1e-3, corruption="none", seed=1
         )
         model = ae.train(image, training, network)
         drawn = ae.reconstruct(model, image)
+        panels[LOSSES[loss]] = drawn
         found = model.info["sparsity"]
         rows.append(
             {
@@ -37,6 +42,8 @@ def main(short: bool = False) -> ae.Table:
                 "active units": [round(sum(found["usage"]), 1)],
             }
         )
+    if picture:
+        save(picture, panels)
     return ae.Table.stacked(rows)
 
 
@@ -49,4 +56,5 @@ def off(drawn: np.ndarray, image: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    print(main("--short" in sys.argv))
+    asked = options(__doc__)
+    print(main(asked.short, asked.picture))

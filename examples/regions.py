@@ -3,23 +3,25 @@
 The first table has the scores (mean features) of the largest tiny regions. The second says for several N what the last
 merge cost, how large the smallest region is, and how well the regions agree with what was drawn (adjusted Rand index).
 
-    python examples/regions.py
+    python -m examples.regions --picture regions.png
 """
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 import napari_ae_seg as ae
 
+from .pictures import options, save
+
 NUMBERS = (32, 16, 8, 4, 2)
 
 
-def main(short: bool = False) -> tuple[ae.Table, ae.Table]:
-    """Both tables; `short` is a smaller image."""
+def main(short: bool = False, picture: Path | None = None) -> tuple[ae.Table, ae.Table]:
+    """Both tables; `short` is a smaller image. `picture` is a file for the image, its tiny regions and merged ones."""
     side = 96 if short else 256
     sample = ae.samples.draw("textures")
     start = (sample.image.shape[0] - side) // 2
@@ -42,9 +44,13 @@ def main(short: bool = False) -> tuple[ae.Table, ae.Table]:
                 "agreement": [round(float(adjusted_rand_score(truth.ravel(), labels.ravel())), 3)],
             }
         )
+    if picture:
+        shown = {f"merged to {n}": regions.labels(n).astype(np.int32) for n in (16, 5)}
+        save(picture, {"image": image, f"{len(regions.means)} tiny regions": regions.tiny.astype(np.int32), **shown})
     return ae.Table(scores), ae.Table.stacked(rows)
 
 
 if __name__ == "__main__":
-    for table in main("--short" in sys.argv):
+    asked = options(__doc__)
+    for table in main(asked.short, asked.picture):
         print(table, end="\n\n")

@@ -3,16 +3,19 @@
 The loss is alpha * reconstruction + beta * sparsity. Each row is one training; below the table the curve of each
 penalty: the error of the redrawn image over the number of active units at a place.
 
-    python examples/sparse.py
+    python -m examples.sparse --picture sparse.png
 """
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 import numpy as np
 
 import napari_ae_seg as ae
+from napari_ae_seg.report import charts
+
+from .pictures import options, save
 
 WEIGHTS = ((1.0, 0.0), (1.0, 0.003), (1.0, 0.01), (1.0, 0.03), (1.0, 0.1), (10.0, 0.1))
 """Pairs of alpha and beta."""
@@ -20,8 +23,8 @@ WIDE = 40
 """Characters of the longest bar."""
 
 
-def main(short: bool = False) -> ae.Table:
-    """The table; `short` has fewer trainings, on a smaller image."""
+def main(short: bool = False, picture: Path | None = None) -> ae.Table:
+    """The table; `short` has fewer trainings, on a smaller image. `picture` is a file for the curves."""
     side = 64 if short else 128
     image = ae.samples.draw("textures").image[:side, :side]
     rows = []
@@ -45,25 +48,32 @@ def main(short: bool = False) -> ae.Table:
                     "error": [round(float(error), 4)],
                 }
             )
-    return ae.Table.stacked(rows)
+    table = ae.Table.stacked(rows)
+    if picture:
+        drawn = charts.lines(points(table), "active units", "error")
+        save(picture, {"image": image, **({"error over active units": drawn} if drawn else {})})
+    return table
 
 
 def curve(table: ae.Table) -> str:
     """Per penalty a line for each training, from few active units to many: a bar as long as its error."""
-    lines = []
-    for penalty in dict.fromkeys(table["penalty"]):
+    lines, top = [], max(table["error"])
+    for penalty, places in points(table).items():
         lines.append(f"\n{penalty}: error over active units")
-        points = sorted(
-            (units, error)
-            for kind, units, error in zip(table["penalty"], table["active units"], table["error"], strict=True)
-            if kind == penalty
-        )
-        top = max(table["error"])
-        lines += [f"{units:6.1f} {'#' * max(1, round(WIDE * error / top))} {error:.4f}" for units, error in points]
+        lines += [f"{units:6.1f} {'#' * max(1, round(WIDE * error / top))} {error:.4f}" for units, error in places]
     return "\n".join(lines)
 
 
+def points(table: ae.Table) -> dict[str, list[tuple[float, float]]]:
+    """Per penalty the active units and the error of each training, from few units to many."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for penalty, units, error in zip(table["penalty"], table["active units"], table["error"], strict=True):
+        found.setdefault(penalty, []).append((units, error))
+    return {penalty: sorted(places) for penalty, places in found.items()}
+
+
 if __name__ == "__main__":
-    found = main("--short" in sys.argv)
+    asked = options(__doc__)
+    found = main(asked.short, asked.picture)
     print(found)
     print(curve(found))

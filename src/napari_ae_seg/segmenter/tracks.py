@@ -314,7 +314,7 @@ def _challenge(tracks: Tracks, frames: np.ndarray) -> tuple[np.ndarray, list[str
         times.setdefault(track, []).append(t)
     following = max(times, default=0) + 1
     last: dict[int, int] = {}  # the number under which each track ends
-    rows = []
+    rows: list[tuple[int, int, int, int, int | None]] = []
     for track, seen in times.items():
         number, parent = track, None
         for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
