@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -69,6 +70,27 @@ def test_objects_are_detections_and_planes_are_told(tmp_path):
     assert [feature["geometry"].get("plane", {}).get("t", 0) for feature in features] == [0, 0, 2, 2]
     assert (features[2]["properties"]["objectType"], features[2]["properties"]["name"]) == ("detection", "ring 1")
     assert np.array_equal(geojson.labels(tmp_path / "l.geojson")[:, 0], movie)
+
+
+def test_measurements_of_objects_say_their_unit(tmp_path):
+    table = {"index": [1], "size": [4], "measure": [1.0], "centroid y": [0.25]}
+    tifffile.imwrite(
+        tmp_path / "i.tif",
+        np.ones((2, 2), np.uint8),
+        imagej=True,
+        resolution=(1 / 0.65, 1 / 0.65),
+        metadata={"unit": "um"},
+    )
+    image = read(tmp_path / "i.tif").image
+    assert image.spacing == (0.65, 0.65)
+    legend = Legend({1: "cell"}, {1: (255, 0, 0)}, table, objects=True)
+    write_labels(tmp_path / "l.geojson", np.ones((2, 2), int), image, legend)
+    feature = json.loads((tmp_path / "l.geojson").read_text())["features"][0]
+    assert feature["properties"]["measurements"] == {
+        "size": 4.0,
+        "area (micrometer^2)": 1.0,
+        "centroid y (micrometer)": 0.25,
+    }
 
 
 @pytest.mark.parametrize("name", ["l.geojson", "l.zip"])

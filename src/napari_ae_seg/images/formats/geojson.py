@@ -23,7 +23,8 @@ def write(path: Path, labels: np.ndarray, image: Image | None, legend: Legend | 
     """Write segments as QuPath's annotations, single objects as its detections with their measurements."""
     known = legend or Legend()
     rows = known.rows
-    features = [_feature(one, known, rows.get(one.label, {})) for one in outlined(labels, image)]
+    names = _in_units(image)
+    features = [_feature(one, known, rows.get(one.label, {}), names) for one in outlined(labels, image)]
     about = {"shape": list(plane_shape(labels, image)), **({KEY: legend.about} if legend else {})}
     collection = {"type": "FeatureCollection", OWN: about, "features": features}
     write_text(path, json.dumps(collection, separators=(",", ":"), allow_nan=False) + "\n")
@@ -39,7 +40,7 @@ def labels(path: Path) -> np.ndarray:
     return _read(path)[0]
 
 
-def _feature(one: Outlined, legend: Legend, row: dict[str, Any]) -> dict[str, Any]:
+def _feature(one: Outlined, legend: Legend, row: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     name, rgb = legend.name(one.label), [round(255 * part) for part in legend.color(one.label)]
     rings = [[[*ring.tolist(), ring[0].tolist()] for ring in polygon] for polygon in one.polygons]
     single = len(rings) == 1
@@ -50,8 +51,8 @@ def _feature(one: Outlined, legend: Legend, row: dict[str, Any]) -> dict[str, An
     if one.z or one.t:
         geometry["plane"] = {"c": -1, "z": one.z, "t": one.t}
     measured = {
-        name: float(value)
-        for name, value in row.items()
+        names.get(measure, measure): float(value)
+        for measure, value in row.items()
         if isinstance(value, (int, float, np.number)) and np.isfinite(value)
     }
     properties = {
@@ -62,6 +63,16 @@ def _feature(one: Outlined, legend: Legend, row: dict[str, Any]) -> dict[str, An
         **({"measurements": measured} if measured else {}),
     }
     return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+def _in_units(image: Image | None) -> dict[str, str]:
+    """What the lengths of a table of objects are called, with the image's unit where all its axes have one."""
+    units = set(image.units) if image else set()
+    unit = units.pop() if len(units) == 1 and units != {"pixel"} else ""
+    area = "volume" if image and image.ndim == 3 else "area"
+    power = 3 if area == "volume" else 2
+    found = {"measure": f"{area} ({unit}^{power})" if unit else area}
+    return found | {f"centroid {axis}": f"centroid {axis} ({unit})" for axis in "zyx" if unit}
 
 
 def _read(path: Path) -> tuple[np.ndarray, Legend | None]:

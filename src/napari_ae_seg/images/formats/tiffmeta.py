@@ -46,7 +46,9 @@ def _fields(about: dict[str, Any], spacing: dict[str, float], axes: str) -> Cali
 
 def _resolution(page: Any) -> dict[str, float]:
     x, y = page.resolution
-    return {"Y": 1 / y, "X": 1 / x} if x > 0 and y > 0 and (x, y) != (1, 1) else {}
+    if min(x, y) <= 0 or (x, y) == (1, 1):
+        return {}
+    return {"Y": float(f"{1 / y:.12g}"), "X": float(f"{1 / x:.12g}")}  # a fraction: what lies behind is rounding
 
 
 def _ome(xml: str, axes: str) -> Calibration:
