@@ -58,17 +58,25 @@ def fitted(figures: np.ndarray, scores: np.ndarray, names: Sequence[str], decay:
     }
 
 
+def chosen(
+    figures: np.ndarray, scores: np.ndarray, candidates: Sequence[str], rule: dict[str, Any]
+) -> tuple[list[str], np.ndarray]:
+    """What `rule` chooses for every scene, and its score."""
+    chances = [likelihoods(one, rule) for one in figures]
+    names = [max(one, key=lambda name: one[name]) for one in chances]
+    return names, np.array([row[candidates.index(name)] for row, name in zip(scores, names, strict=True)])
+
+
 def left_out(
     figures: np.ndarray, scores: np.ndarray, kinds: np.ndarray, candidates: Sequence[str], decay: float
 ) -> tuple[np.ndarray, list[str]]:
     """The score of what is chosen for every scene by a rule fitted without its kind of scenes, and its name."""
     value, names = np.zeros(len(figures)), [""] * len(figures)
     for kind in np.unique(kinds):
-        rule = fitted(figures[kinds != kind], scores[kinds != kind], candidates, decay)
-        for i in np.flatnonzero(kinds == kind):
-            chances = likelihoods(figures[i], rule)
-            names[i] = max(chances, key=lambda name: chances[name])
-            value[i] = scores[i, candidates.index(names[i])]
+        rule, own = fitted(figures[kinds != kind], scores[kinds != kind], candidates, decay), kinds == kind
+        found, value[own] = chosen(figures[own], scores[own], candidates, rule)
+        for i, name in zip(np.flatnonzero(own), found, strict=True):
+            names[i] = name
     return value, names
 
 
@@ -89,11 +97,17 @@ def main() -> None:
     parser.add_argument("rule", help='as "2D, encoder"')
     parser.add_argument("measured", type=Path, nargs="+")
     parser.add_argument("--among", nargs="*", default=list(CANDIDATES), help="the candidates; all if not given")
+    parser.add_argument("--keep", action="store_true", help="say what the rule in the package is worth, and fit none")
     args = parser.parse_args()
     torch.set_num_threads(1)
     rows = [row for path in args.measured for row in json.loads(path.read_text()) if row["k"] > 1]
     figures, scores = material(rows, args.among)
     print(f"{len(rows)} scenes", {name: round(float(s), 3) for name, s in zip(args.among, scores.mean(0), strict=True)})
+    if args.keep:
+        rule = json.loads(RULES.read_text())["features"][args.rule]
+        names, value = chosen(figures, scores, args.among, rule)
+        print(f"chosen {value.mean():.3f}", {name: names.count(name) for name in args.among})
+        return
     kinds = np.array([row["kind"] for row in rows] * 2)
     tried = {decay: left_out(figures, scores, kinds, args.among, decay) for decay in DECAYS}
     for decay, (value, _) in tried.items():

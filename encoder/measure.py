@@ -39,7 +39,7 @@ STRENGTHS = (0.0, 0.25, 0.5, 1.0, 2.0)
 FINISHED = {"latent": "0.25 sharp", "mixed": "0.25 sharp"}
 """How each candidate is smoothed when its score counts."""
 SHARPNESS = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0)
-SIDES = (160, 320, 96, 240)
+SIDES = {2: (160, 320, 96, 240), 3: (56, 80)}
 LARGE = 384
 """Side of mosaics of textures: those of the package's own samples, which the encoder has not learnt."""
 MOST = 10
@@ -77,13 +77,13 @@ def cases(each: int, ndim: int, wanted: Sequence[str] = (), first: int = 500, st
             if wanted and kind not in wanted:
                 continue
             rng = np.random.default_rng((ndim, pool.HELD_BACK + first + number, i))
-            side = SIDES[i % len(SIDES)] if ndim == 2 else pool.SIDE[ndim]
+            side = SIDES[ndim][i % len(SIDES[ndim])]
             if kind == "textures":
                 picture, which = mosaic(rng, LARGE)
                 yield Case(kind, kind, np.repeat(picture[None], 3, 0).astype(np.float32), which.astype(int))
                 continue
             if kind == "drawn volume":
-                picture, which = random_volume(rng, (24, 64, 64))
+                picture, which = random_volume(rng, ((24, 64, 64), (40, 112, 112))[i % 2])
                 image = np.repeat(picture[None], 3, 0).astype(np.float32)
                 yield Case(kind, "drawn", image, which.astype(int))
                 continue
@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=6)
     parser.add_argument("--start", type=int, default=0, help="the first scene of each kind")
     parser.add_argument("--ndim", type=int, default=2, choices=(2, 3))
+    parser.add_argument("--no-numbers", action="store_true", help="leave out what the number of clusters is fitted on")
     parser.add_argument("--kinds", nargs="*", default=(), help="all if not given")
     parser.add_argument("--model", type=Path, help="the shipped encoder if not given")
     args = parser.parse_args()
@@ -210,7 +211,7 @@ def main() -> None:
     model = ae.Autoencoder.load(args.model) if args.model else ae.Autoencoder.shipped(args.ndim)
     rows, begun = [], time.monotonic()
     for case in cases(args.each, args.ndim, args.kinds, start=args.start):
-        rows.append(measured(case, model))
+        rows.append(measured(case, model, not args.no_numbers))
         args.out.write_text(json.dumps(rows))
         print(f"{len(rows)} {time.monotonic() - begun:.0f} s {case.kind} {rows[-1]['scores']}", flush=True)
 

@@ -24,7 +24,7 @@ def photograph(clean: Tensor, rng: Rng, generator: torch.Generator) -> tuple[Ten
     clean = blurred(clean, sigmas)
     span = clean.amax(tuple(range(1, clean.ndim)), keepdim=True) - clean.amin(tuple(range(1, clean.ndim)), keepdim=True)
     clean = (clean - clean.amin(tuple(range(1, clean.ndim)), keepdim=True)) / span.clamp(min=1e-3)
-    image = _haze_and_shading(clean, rng, generator)
+    image = _haze_and_shading(_dimmed(clean, rng) if ndim == 3 else clean, rng, generator)
     image = _noise(image, rng, generator)
     for i in range(b):
         if rng.random() < 0.06:
@@ -58,6 +58,14 @@ def blurred(image: Tensor, sigmas: np.ndarray) -> Tensor:
         pad[2 * (ndim - 1 - axis)] = pad[2 * (ndim - 1 - axis) + 1] = radius
         out = convolve(F.pad(out, pad, mode="replicate"), kernel.reshape(b * c, 1, *shape), groups=b * c)
     return out.reshape(image.shape)
+
+
+def _dimmed(image: Tensor, rng: Rng) -> Tensor:
+    """Volumes, every other of them darker slice by slice: light is lost on its way."""
+    b, depth = len(image), image.shape[2]
+    lost = torch.tensor((rng.random(b) < 0.5) * rng.uniform(0.3, 2, b), dtype=torch.float32)
+    way = torch.linspace(0, 1, depth) if rng.random() < 0.5 else torch.linspace(1, 0, depth)
+    return image * torch.exp(-lost[:, None] * way)[:, None, :, None, None]
 
 
 def _haze_and_shading(image: Tensor, rng: Rng, generator: torch.Generator) -> Tensor:

@@ -500,8 +500,8 @@ def _sharing(count: int, scheduler: str | None, dashboard: bool, talk: Talk) -> 
     from napari_ae_seg.distribute.workers import Workers
 
     with Workers(count, scheduler or "", dashboard=dashboard) as workers:
-        count = "1 worker" if len(workers) == 1 else f"{len(workers)} workers"
-        talk.say(count + (f"; what they do: {workers.url}" if dashboard else ""))
+        crew = "1 worker" if len(workers) == 1 else f"{len(workers)} workers"
+        talk.say(crew + (f"; what they do: {workers.url}" if dashboard else ""))
         yield workers
 
 
