@@ -283,3 +283,21 @@ def test_classes_that_were_found_are_not_offered_as_objects(viewer, classify_doc
     viewer.add_labels(textured()[1], name="others")
     viewer.layers.selection.active = viewer.layers["cells classes"]
     assert dock("Explore latents").phenotyping.objects.layer is viewer.layers["others"]
+
+
+def test_a_model_that_cannot_look_at_the_image_is_told_before_anything_is_learnt(viewer, classify_dock, qtbot):
+    gray, numbers = viewer.layers["cells"], viewer.layers["objects"]
+    rgb = np.stack([gray.data] * 3, -1).astype(np.uint8)
+    color = viewer.add_image(rgb, name="color", scale=(0.5, 0.5))
+    classify_dock.about.image.choose(color)
+    told = "'tiny' has learnt from 1 channel, the image has 3: choose another model."
+    assert classify_dock.why.text() == told
+    teach(qtbot, classify_dock)
+    assert classify_dock.why.text() == told
+    assert classify_dock.runner.text.text() == ""
+    assert classify_dock.answer is None
+    assert len(classify_dock.given.of([numbers])[numbers]) == 6
+    classify_dock.about.image.choose(gray)
+    learnt(qtbot, classify_dock)
+    assert classify_dock.why.text() == ""
+    assert classify_dock.answer.final

@@ -68,6 +68,7 @@ class ClassifyWidget(Dock):
         self.before: Classifier | None = None
         self._origin = ""
         self._named = 0
+        self._unfit = ""
         self.answer: Answer | None = None
         self._asked: Question | None = None
         self._waiting: Callable[[], None] | None = None
@@ -145,6 +146,8 @@ class ClassifyWidget(Dock):
         known = set(self.given.counts(subject.layers)) | set(self.before.classes if self.before else ())
         if len(known) < 2:
             self._forget_answer()
+            return
+        if self._unfit:  # it is said below the buttons
             return
         measured = self.answer.measured if self.answer is not None else None
         measured = measured if measured is not None and measured.subject.same_as(subject) else None
@@ -274,6 +277,7 @@ class ClassifyWidget(Dock):
         self._enable()
 
     def _changed(self, *_: Any) -> None:
+        self._unfit = self.about.misfit()
         self._show_classes()
         self._rest.throttle()
 
@@ -345,7 +349,7 @@ class ClassifyWidget(Dock):
         }
         for button, tip in tips.items():
             _set(button, done, tip)
-        hint = why or (TWO.format(kind=kind) if self._named < 2 else "")
+        hint = self._unfit or why or (TWO.format(kind=kind) if self._named < 2 else "")
         self.why.setText(hint)
         self.why.setVisible(bool(hint))
 

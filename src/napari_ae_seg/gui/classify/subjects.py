@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QWidget
 from napari_ae_seg.gui.parts.controls import Combo
 from napari_ae_seg.gui.parts.forms import caption, rows
 from napari_ae_seg.gui.parts.layers import NO_IMAGE, LayerList, LayerPicker, holds_clusters
-from napari_ae_seg.gui.parts.models import ModelPicker
+from napari_ae_seg.gui.parts.models import ModelPicker, misfit
 from napari_ae_seg.gui.parts.sources import read_layers
 
 from .learning import Subject
@@ -86,6 +86,13 @@ class SubjectRows(QWidget):
             raise ValueError("Open a Labels layer with objects, or tell slices or whole images apart.")
         stack = read_layers(list(images), ndim=2 if self.kind == "slices" else 0)
         return Subject(self.kind, images, objects, stack, self.models.model)
+
+    def misfit(self) -> str:
+        """Why the model cannot look at the images; nothing if it can."""
+        try:
+            return misfit(self.models.model, self.subject().stack, instead=("", ""))
+        except ValueError:  # what is missing is said without it
+            return ""
 
     def pointed(self) -> tuple[Layer, int] | None:
         """The layer and the number of the item that the person is at."""

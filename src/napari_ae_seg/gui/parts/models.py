@@ -88,8 +88,11 @@ def own_config(model: Model) -> SegmentationConfig | None:
         return None  # what is wrong with the file is said once it is opened
 
 
-def misfit(model: Model, stack: Stack) -> str:
-    """Why `model` cannot look at `stack`, in one sentence; nothing if it can, or if only opening it would tell."""
+def misfit(model: Model, stack: Stack, instead: tuple[str, str] = (", or as many channels", " or extent")) -> str:
+    """Why `model` cannot look at `stack`, in one sentence; nothing if it can, or if only opening it would tell.
+
+    `instead` is what a person may choose beside another model: of channels, and of slices and volumes.
+    """
     channels, ndim = _made_for(model)
     try:
         there, taken = stack.channels, stack.ndim
@@ -97,12 +100,10 @@ def misfit(model: Model, stack: Stack) -> str:
         return ""
     if channels not in (0, there):
         seen = f"{channels} channel{'s' * (channels != 1)}"
-        return (
-            f"{model.name!r} has learnt from {seen}, the image has {there}: choose another model, or as many channels."
-        )
+        return f"{model.name!r} has learnt from {seen}, the image has {there}: choose another model{instead[0]}."
     if ndim not in (0, taken):
         seen, got = ("volumes", "slices") if ndim == 3 else ("slices", "a volume")
-        return f"{model.name!r} has learnt from {seen}, the image is taken as {got}: choose another model or extent."
+        return f"{model.name!r} has learnt from {seen}, the image is taken as {got}: choose another model{instead[1]}."
     return ""
 
 
