@@ -184,3 +184,128 @@ def test_a_new_press_brings_labels_for_every_image(viewer, segment_dock, qtbot):
     shown = {layer.name for layer in segment_dock.view.layers if layer in viewer.layers}
     assert len(shown) == 2
     assert {name[0] for name in shown} == {"a", "b"}
+
+
+def both(viewer, dock, qtbot, clusters=2):
+    """Images a and b segmented together."""
+    layers = [viewer.add_image(blobs(seed=seed), name=name) for seed, name in ((1, "a"), (2, "b"))]
+    dock.image.choose(layers[0])
+    dock.options.more.tick(layers[1])
+    slide(dock, "n_clusters", clusters)
+    press(qtbot, dock.button)
+    settle(qtbot, dock)
+    return [viewer.layers["a segments"], viewer.layers["b segments"]]
+
+
+def labels_in(viewer):
+    return [layer.name for layer in viewer.layers if "segments" in layer.name]
+
+
+@pytest.fixture
+def alone(viewer, segment_dock, qtbot):
+    """Image a segmented alone, with b there and ticked for the next press."""
+    a, b = (viewer.add_image(blobs(seed=seed), name=name) for seed, name in ((1, "a"), (2, "b")))
+    segment_dock.image.choose(a)
+    slide(segment_dock, "n_clusters", 2)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    segment_dock.options.more.tick(b)
+    return segment_dock, viewer.layers["a segments"]
+
+
+def test_further_images_update_the_labels_of_the_first(alone, viewer, qtbot):
+    dock, before = alone
+    before.opacity = 0.4
+    slide(dock, "n_clusters", 3)
+    settle(qtbot, dock)
+    press(qtbot, dock.button)
+    settle(qtbot, dock)
+    assert sorted(labels_in(viewer)) == ["a segments", "b segments"]
+    after = viewer.layers["a segments"]
+    assert after.opacity == 0.4
+    assert list(viewer.layers).index(after) == 2  # where it was
+    slide(dock, "n_clusters", 4)
+    settle(qtbot, dock)
+    assert [layer.data.max() for layer in dock.view.layers] == [4, 4]
+
+
+@pytest.mark.parametrize("how", ["painted", "renamed", "strokes"])
+def test_labels_corrected_by_hand_stay_beside_those_of_further_images(alone, viewer, qtbot, how):
+    dock, before = alone
+    if how == "painted":
+        before.paint((5, 5), 2)
+    elif how == "renamed":
+        dock.edit("rename", 2, "nuclei")
+    else:
+        press(qtbot, dock.results.strokes)
+    settle(qtbot, dock)
+    kept = before.data.copy()
+    press(qtbot, dock.button)
+    settle(qtbot, dock)
+    assert before in viewer.layers
+    assert (before.data == kept).all()
+    assert sorted(labels_in(viewer)) == ["a segments", "a segments [1]", "b segments"]
+
+
+def test_an_image_segmented_alone_leaves_the_labels_of_several_as_they_are(viewer, segment_dock, qtbot):
+    a, b = both(viewer, segment_dock, qtbot)
+    segment_dock.options.more.tick(viewer.layers["b"], False)
+    press(qtbot, segment_dock.button)
+    settle(qtbot, segment_dock)
+    assert a in viewer.layers
+    assert b in viewer.layers
+
+
+@pytest.mark.parametrize("active", ["a", "b", "a segments", "b segments"])
+def test_labels_whose_image_was_removed_are_named_or_left_alone(two, viewer, qtbot, active):
+    dock, a, b = two
+    viewer.layers.selection.active = viewer.layers[active]
+    viewer.layers.remove("a")
+    before = {"a": a.data.copy(), "b": b.data.copy()}
+    slide(dock, "n_clusters", 4)
+    settle(qtbot, dock)
+    changed = [name for name, layer in (("a", a), ("b", b)) if not np.array_equal(layer.data, before[name])]
+    assert changed == [dock.image.currentText().removesuffix(" (removed)")]
+
+
+def test_labels_whose_image_was_removed_bring_their_name_along(two, viewer, qtbot):
+    dock, a, _ = two
+    viewer.layers.remove("a")
+    viewer.layers.selection.active = viewer.layers["b"]
+    dock.image.choose(viewer.layers["b"])
+    assert dock.table.rowCount() == 3
+    viewer.layers.selection.active = a
+    assert dock.image.currentText() == "a (removed)"
+    assert dock.table.rowCount() == 2
+    assert not dock.button.isEnabled()
+    assert "'a' was removed" in dock.why.text()
+    dock.image.choose(viewer.layers["b"])
+    assert dock.image.findText("a (removed)") == -1
+    assert dock.table.rowCount() == 3
+    assert dock.button.isEnabled()
+    assert dock.why.text() == ""
+
+
+def test_removing_the_labels_of_a_removed_image_turns_to_what_is_left(two, viewer):
+    dock, a, _ = two
+    viewer.layers.selection.active = a
+    viewer.layers.remove("a")
+    assert dock.image.currentText() == "a (removed)"
+    viewer.layers.remove(a)
+    assert dock.image.layer is viewer.layers["b"]
+    assert dock.image.count() == 1
+    assert dock.table.rowCount() == 3
+
+
+def test_clusters_selected_for_other_labels_are_not_what_a_key_acts_on(two, viewer, qtbot):
+    dock, a, b = two
+    viewer.layers.remove("a")
+    viewer.layers.selection.active = a
+    dock.image.choose(viewer.layers["b"])
+    select(dock.table, 0, 1)
+    before = a.data.copy(), b.data.copy()
+    key(qtbot, dock, a, "M")
+    assert (a.data == before[0]).all()
+    assert (b.data == before[1]).all()
+    assert dock.image.currentText() == "a (removed)"
+    assert dock.table.selected() == []

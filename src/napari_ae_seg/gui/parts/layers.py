@@ -87,6 +87,7 @@ class LayerPicker(Combo):
         self._none = none
         self._picked: Layer | None = None
         self._by_hand: Layer | None = None
+        self.removed = ""  # the name of a layer that is gone, while it stands in the list in place of a choice
         follow_layers(viewer, self, self.follow)
         self.activated.connect(self._choose_by_hand)
         self.currentIndexChanged.connect(self._tell)
@@ -101,6 +102,8 @@ class LayerPicker(Combo):
     def follow(self) -> None:
         """Offer the layers there are now; without a choice that still stands, the active one."""
         options: dict[Any, str] = {"": self._none} if self._none else {}
+        if self.removed:
+            options[_REMOVED] = f"{self.removed} (removed)"
         found = [layer for layer in reversed(self._viewer.layers) if isinstance(layer, self._kinds)]
         found.sort(key=self._unlikely)
         options |= {layer: layer.name for layer in found}
@@ -111,18 +114,40 @@ class LayerPicker(Combo):
         stands = before in found and (before is self._by_hand or not self._unlikely(before))
         meant = [layer for layer in (self._viewer.layers.selection.active, *found) if layer in found]
         likely = [layer for layer in meant if not self._unlikely(layer)]
-        if likely and not stands and not self._none:
+        if likely and not stands and not self._none and not self.removed:
             self.choose(likely[0])
         self._tell()
+
+    def name_removed(self, name: str) -> None:
+        """Name a layer that is gone, until another is chosen; no name ends that."""
+        with signals_blocked(self):
+            self._forget_removed()
+            self.removed = name
+            self.setCurrentIndex(-1)
+            if name:
+                self.choose(_REMOVED)
+        self.follow()
 
     def _choose_by_hand(self, _: int) -> None:
         self._by_hand = self.layer
 
     def _tell(self, *_: Any) -> None:
+        if self.layer is not None:
+            with signals_blocked(self):
+                self._forget_removed()
         self.setToolTip(self.currentText())
         if self.layer is not self._picked:
             self._picked = self.layer
             self.picked.emit(self.layer)
+
+    def _forget_removed(self) -> None:
+        if self.removed:
+            self.removeItem(self.findData(_REMOVED))
+        self.removed = ""
+
+
+_REMOVED = "removed"
+"""What stands in a list of layers for one that is gone."""
 
 
 class LayerList(QListWidget):

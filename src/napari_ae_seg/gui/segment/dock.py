@@ -30,7 +30,7 @@ from .growing import Growing
 from .instances import Objects
 from .live import UPDATING, Live
 from .outcome import Outcome
-from .view import View, view_of, view_on, warm_up
+from .view import View, superseded, view_of, view_on, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,8 @@ WARM_UP_MS = 300
 
 TIP = "Find the parts of the image and show them as labels."
 TRAIN_TIP = "Let an autoencoder learn this image first, then segment with it. Slower, and better on unusual images."
+
+REMOVED = "The image {name!r} was removed. Its labels can still be changed; choose another image to segment."
 
 TAUGHT = "What you painted decides most labels now: forget it to change the number of clusters."
 
@@ -240,7 +242,7 @@ class SegmentWidget(Dock):
             before.show(result)
         else:
             self._making = True
-            before = View(self._viewer, result)
+            before = View(self._viewer, result, superseded(self._viewer, result))
             self._making = False
             for layer in before.layers:
                 touch.listen(layer)
@@ -280,10 +282,13 @@ class SegmentWidget(Dock):
     def _turn_to(self, view: View | None) -> None:
         """Work with `view` from now on: its table, its settings, its strokes; None is none."""
         before, self.view = self.view, view
-        if view is None or view is before:
-            if before is not view:
-                self._listen(before, False)
-                self._show()
+        if view is before:
+            return
+        if view is None:
+            self._listen(before, False)
+            if self.image.removed:
+                self.image.name_removed("")
+            self._show()
             return
         if before is not None:
             before.forget_preview()
@@ -291,14 +296,19 @@ class SegmentWidget(Dock):
         self._listen(view, True)
         view.use()
         request = view.result.request
-        if request.images.layers[0] in self._viewer.layers:
-            self.image.choose(request.images.layers[0])
+        image = request.images.layers[0]
+        if image in self._viewer.layers:
+            self.image.choose(image)
+        else:
+            self.image.name_removed(image.name)
         self.options.show_images(request.images)
         with signals_blocked(self.models):
             self.models.hold(request.model)
         self._write(view.result.segmenter.config)
         self._model_shown()
+        self.table.clearSelection()  # what was selected are clusters of other labels
         self._show()
+        self._enable()
 
     def _listen(self, view: View | None, on: bool) -> None:
         """Hear of what happens to `view`, or no more."""
@@ -445,7 +455,8 @@ class SegmentWidget(Dock):
         if image is not None and not self._warmed:
             self._warmed = True
             QTimer.singleShot(WARM_UP_MS, self._warm_up)
-        if self.view is None or self.view.result.request.images.layers[0] is not image:
+        shown = self.view.result.request.images.layers[0] if self.view is not None else None
+        if not self.image.removed and (shown is None or shown is not image):
             self._turn_to(view_on(self._viewer, image))
         self._suit()
 
@@ -460,24 +471,31 @@ class SegmentWidget(Dock):
         if layer in self._asked and job is not None and job.title != UPDATING:
             job.stopped.connect(lambda: self.runner.say(f"Stopped: the image {layer.name} was removed."))
             self.runner.stop()
+        if self._making:  # new labels take the place of these
+            return
         if self.view is not None and not self.view.within(self._viewer):
             if job is not None and job.title == UPDATING:
                 self.runner.stop()
             self._turn_to(view_on(self._viewer, self.image.layer))
+        worked = view_of(self._viewer.layers.selection.active)  # what the person works with stays in the dock
+        if worked is not None and worked.within(self._viewer) and layer is worked.result.request.images.layers[0]:
+            self._turn_to(worked)
+            self.image.name_removed(layer.name)
 
     def _enable(self, *_: Any) -> None:
         """Grey out what cannot be done now, and say why."""
         job = self.runner.job
-        why = NO_IMAGE if self.image.layer is None else ""
+        removed = REMOVED.format(name=self.image.removed) if self.image.removed else ""
+        lacking = (removed or NO_IMAGE) if self.image.layer is None else ""
+        why = lacking
         if job is not None and job.title != UPDATING:
             why = why or f"{job.title} is under way."
         unfit = self._misfit(self.models.model)
         for button, tip, not_now in ((self.button, TIP, why or unfit), (self.train_button, TRAIN_TIP, why)):
             button.setEnabled(not not_now)
             button.setToolTip(tooltip(not_now or tip))
-        lacking = NO_IMAGE if self.image.layer is None else unfit
-        self.why.setText(lacking)
-        self.why.setVisible(bool(lacking))
+        self.why.setText(lacking or unfit)
+        self.why.setVisible(bool(lacking or unfit))
 
     def _copy(self, write: Callable[[Result], str]) -> None:
         clipboard = QApplication.clipboard()

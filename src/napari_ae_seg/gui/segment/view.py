@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from napari_ae_seg.gui.parts.history import History
 from napari_ae_seg.gui.session import current
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from napari.layers import Layer
     from napari.viewer import Viewer
@@ -39,7 +40,8 @@ class View:
     moved = Signal()  # an undo or redo brought another result back
     touched = Signal()  # something was painted, undone or given up
 
-    def __init__(self, viewer: Viewer, result: Result) -> None:
+    def __init__(self, viewer: Viewer, result: Result, older: Mapping[int, Labels] = MappingProxyType({})) -> None:
+        """Adds its layers to `viewer`, in place of those in `older` by the number of their image."""
         self.result = result
         self.objects: dict[int, History] = {}
         """The layers of objects, by the number of the image."""
@@ -52,7 +54,7 @@ class View:
             layer = make_layer(segments)
             self._histories.append(History(layer, result, partial(self._moved, number)))
             self.watch(layer)
-            viewer.add_layer(layer)
+            _add(viewer, layer, older.get(number))
 
     def use(self) -> None:
         """Take note that the person works with it now."""
@@ -73,6 +75,14 @@ class View:
     def painted(self) -> int:
         """How many pixels the person painted."""
         return sum(int(np.count_nonzero(history.painted)) for _, history, _ in self.shown)
+
+    def corrected(self, viewer: Viewer, history: History) -> bool:
+        """Whether a person changed what the layer of `history` shows, or named its objects."""
+        result, layer = self.result, history.layer
+        shown = ("hide", (result.background,)), ("show", (result.background,))
+        edits = [change for change in result.changes if change[0] != "recluster" and change not in shown]
+        strokes = any(view_of(other) is self and other not in self.layers for other in viewer.layers)
+        return bool(edits) or strokes or bool(history.painted.any()) or layer in current().numbered
 
     def within(self, viewer: Viewer) -> bool:
         """Whether `viewer` shows any of its layers."""
@@ -165,6 +175,23 @@ def view_on(viewer: Viewer, image: Layer | None) -> View | None:
     return max(found, key=lambda view: view._used, default=None)
 
 
+def superseded(viewer: Viewer, result: Result) -> dict[int, Labels]:
+    """The layers that those of `result` may replace, by the number of their image.
+
+    They show the same pixels, all images that they were segmented with are in `result`, and no person changed them.
+    """
+    images = result.request.images.layers
+    latest: dict[int, Labels | None] = {}
+    for view in sorted(dict.fromkeys(_views(viewer)), key=lambda view: view._used):
+        own = view.result.request.images.layers
+        for number, history, segments in view.shown if set(own) <= set(images) else ():
+            place = images.index(own[number])
+            if place < len(result.segments) and _alike(segments, result.segments[place]):
+                free = history.layer in viewer.layers and not view.corrected(viewer, history)
+                latest[place] = history.layer if free else None
+    return {place: layer for place, layer in latest.items() if layer is not None}
+
+
 def _views(viewer: Viewer) -> Iterator[View]:
     return (view for layer in viewer.layers if (view := view_of(layer)) is not None and layer in view.layers)
 
@@ -179,6 +206,18 @@ def warm_up(_: Any = None) -> None:
     """Let napari compile what it draws labels with, which takes it seconds the first time."""
     colors = {None: (0.0, 0.0, 0.0, 0.0), 0: (0.0, 0.0, 0.0, 0.0), 1: (1.0, 0.0, 0.0, 1.0)}
     Labels(np.ones((2, 2), np.uint8), colormap=DirectLabelColormap(color_dict=colors), features={"index": [1]})
+
+
+def _add(viewer: Viewer, layer: Labels, older: Labels | None) -> None:
+    """Add `layer` to `viewer`, in place of the `older` one if there is one."""
+    if older is None:
+        viewer.add_layer(layer)
+        return
+    for name in ("name", "opacity", "blending", "visible", "contour"):
+        setattr(layer, name, getattr(older, name))
+    place = viewer.layers.index(older)
+    viewer.layers.remove(older)
+    viewer.layers.insert(place, layer)
 
 
 def dress(layer: Labels, segments: Segments) -> None:
