@@ -42,6 +42,8 @@ class Session:
         Labels layers that hold clusters or strokes: what has a number there is no object.
     layer : napari layer, optional
         The layer that shows the labels.
+    layers : dict of napari layers, optional
+        Of several images segmented together: the number of each -> the layer that shows its labels.
     result : optional
         All of what the Segment dock shows: images, features, segmenter and labels.
     edit : callable, optional
@@ -64,6 +66,7 @@ class Session:
     numbered: Any = field(default_factory=weakref.WeakSet, repr=False)
     clustered: Any = field(default_factory=weakref.WeakSet, repr=False)
     layer: Any = field(default=None, repr=False)
+    layers: dict[int, Any] = field(default_factory=dict, repr=False)
     result: Any = field(default=None, repr=False)
     edit: Any = field(default=None, repr=False)
 

@@ -265,3 +265,32 @@ def test_the_report_button_writes_a_page(viewer, docks, qtbot, tmp_path, monkeyp
     rest(qtbot, explore)
     assert "Segmentation of cells" in path.read_text(encoding="utf-8")
     assert str(path) in explore.runner.text.text()
+
+
+def test_of_several_images_the_labels_segmented_last_are_those_that_are_picked(viewer, segment_dock, dock, qtbot):
+    explore = dock("Explore latents")
+    a, b = (viewer.add_image(blobs(seed=seed), name=name) for seed, name in ((1, "a"), (2, "b")))
+    segment_dock.image.choose(a)
+    segment_dock.options.more.tick(b)
+    segment_dock.forms[0].write({"n_clusters": 2})
+    press(qtbot, segment_dock.button)
+    rest(qtbot, segment_dock, explore)
+    viewer.layers["b segments"].name = "mine"  # its name is the person's
+    viewer.add_labels(np.zeros((96, 96), int), name="b segments")
+    explore.which.choose(1)
+    rest(qtbot, segment_dock, explore)
+    labels = viewer.layers["mine"]
+    viewer.layers.selection.active = labels
+    labels.selected_label = 2
+    assert ((viewer.layers["selection"].data > 0) == (labels.data == 2)).all()
+    rest(qtbot, segment_dock, explore)
+
+
+def test_labels_are_explored_after_their_image_was_removed(viewer, docks, qtbot):
+    segment, explore = docks
+    viewer.layers.remove("cells")
+    rest(qtbot, segment, explore)
+    assert explore.nothing.isHidden()
+    explore.by.choose("confidence")
+    rest(qtbot, segment, explore)
+    assert explore.look.wish.by == "confidence"

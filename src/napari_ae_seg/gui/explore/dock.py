@@ -62,7 +62,7 @@ class ExploreWidget(Dock):
     def result(self) -> Result | None:
         """What the Segment dock shows in this viewer."""
         held = current().result
-        shown = held is not None and any(layer in self._viewer.layers for layer in held.request.images.layers)
+        shown = any(layer in self._viewer.layers for layer in current().layers.values())
         return held if shown else None
 
     def refresh(self) -> None:
@@ -271,10 +271,8 @@ class ExploreWidget(Dock):
         QTimer.singleShot(0, self.refresh)
 
     def _segments_layer(self, number: int) -> Any:
-        shown = current().layer
-        name = f"{self.look.exploration.segments.name} segments" if self.look else ""
-        found = [layer for layer in self._viewer.layers if layer is shown or layer.name == name]
-        return (found[-1] if number else shown if shown in found else None) if found else None
+        layer = current().layers.get(number)
+        return layer if layer in self._viewer.layers else None
 
     def _free(self, busy: bool) -> None:
         self._enable()

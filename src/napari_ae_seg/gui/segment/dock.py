@@ -406,9 +406,10 @@ class SegmentWidget(Dock):
             one = result.segments[0] if len(result.segments) == 1 else list(result.segments)
             layer = next(iter(self.view.layers), None)
             held.update(model=result.segmenter.model, segmenter=result.segmenter, segments=one, layer=layer)
-            held.update(result=result, edit=self.edit)
+            layers = {number: history.layer for number, history, _ in self.view.shown}
+            held.update(result=result, layers=layers, edit=self.edit)
         elif held.edit == self.edit:  # what is shown elsewhere stands
-            held.update(result=None, edit=None)
+            held.update(result=None, layers={}, edit=None)
         self._touched()
 
     def _touched(self) -> None:
