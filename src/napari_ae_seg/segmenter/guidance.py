@@ -48,7 +48,8 @@ SURVIVING = 0.98
 WEIGHTS = (0.0, 0.15, 0.3, 0.5, 0.65, 0.8, 0.9)
 """Weights of the cluster of a place beside the strokes that are tried on strokes held back."""
 AS_GOOD = 0.01
-"""Differences in the share of right places, over both halves, that say nothing: then the clusters count for more."""
+"""Differences in the share of right places, over both halves, that say nothing: then the clusters count for less, for
+strokes lie deep inside what they mark, where the clusters are right more often than elsewhere."""
 CORRECTED = 0.5
 """The most of them where the person corrects what the clusters say."""
 
@@ -270,7 +271,7 @@ def learn(
         if {*np.unique(painted[fold])} != {*np.unique(painted[~fold])}:
             return guide  # a label of one pixel: nothing to hold back
         gains += _gains(fit(~fold), x[fold], painted[fold], clusters, lookup)
-    best = max(weight for weight, gain in zip(WEIGHTS, gains, strict=True) if gain >= gains.max() - AS_GOOD)
+    best = min(weight for weight, gain in zip(WEIGHTS, gains, strict=True) if gain >= gains.max() - AS_GOOD)
     return replace(guide, trusted=min(best, CORRECTED) if guide.corrects else best)
 
 
