@@ -252,5 +252,6 @@ with warnings.catch_warnings(record=True) as notices:
     assert all(np.isfinite(step.loss) for step in fit)
 print(fit.number, fit.batch < 256, notices[0].category.__name__, notices[0].message)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
     assert done.stdout == "2 True AssumptionWarning memory ran out on cpu: going on with a batch of 128\n"

@@ -169,6 +169,14 @@ def test_a_model_that_was_chosen_for_another_kind_of_image_says_why_it_cannot_be
     assert segment_dock.button.isEnabled()
 
 
+def test_an_image_whose_axes_nobody_can_guess_is_chosen_beside_a_model_without_an_error(viewer, segment_dock, image):
+    viewer.add_image(image, name="gray")
+    odd = viewer.add_image(np.zeros((2, 2, 2, 2, 8, 8)), name="odd")
+    segment_dock.image.choose(odd)  # an exception in a slot fails the test
+    assert segment_dock.models.model.name == "tiny"
+    assert segment_dock.image.layer is odd
+
+
 def test_a_model_file_that_is_gone_is_not_offered_any_more(segment_dock, tmp_path, tiny_model):
     path = tmp_path / "going.aeseg"
     path.write_bytes(tiny_model.read_bytes())

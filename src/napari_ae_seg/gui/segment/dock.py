@@ -353,9 +353,9 @@ class SegmentWidget(Dock):
         """Why `model` cannot look at what is chosen; nothing if it can."""
         if self.image.layer is None or model == SHIPPED:
             return ""
-        chosen = replace(self.options.images(self.image.layer).of(self._viewer), region=None, inside=None)
         try:
-            return misfit(model, chosen.read())
+            chosen = self.options.images(self.image.layer).of(self._viewer)
+            return misfit(model, replace(chosen, region=None, inside=None).read())
         except ValueError:  # it says so when the button is pressed
             return ""
 
