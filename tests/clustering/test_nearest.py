@@ -69,7 +69,8 @@ def test_kept_and_read_again_it_says_the_same():
 def test_strokes_of_no_class_are_refused():
     fits = Nearest(np.eye(2, dtype=np.float32), np.zeros((2, 2), np.float32), np.array([0, 1]))
     fits.check()
-    with pytest.raises(ValueError, match="every class"):
-        Nearest(fits.root, fits.means, np.array([0, 2])).check()
+    for classes in ([0, 2], [-1, 0], [0, 2**62]):  # a number from a stranger's file is not counted up to
+        with pytest.raises(ValueError, match="every class"):
+            Nearest(fits.root, fits.means, np.array(classes)).check()
     with pytest.raises(ValueError, match="disagree"):
         Nearest(fits.root, fits.means[:, :1], fits.classes).check()
